@@ -1,0 +1,62 @@
+"""Function bodies of operators that the ONNX schema defines by other operators."""
+
+from __future__ import annotations
+
+import onnx
+import onnx.defs
+import onnx.helper
+import onnx.shape_inference
+
+from ..relay.dimension import Dim
+from ..relay.expr import Atom
+from ..relay.types import TensorType
+from .registry import Node
+
+
+def expand_function(node: Node) -> onnx.FunctionProto:
+    """Body of a node's operator by its schema.
+
+    Raises
+    ------
+    CompileError
+        The schema has no body for this operator and these inputs.
+    """
+    proto = node.proto
+    domain = "" if proto.domain == "ai.onnx" else proto.domain
+    schema = onnx.defs.get_schema(proto.op_type, node.opset, domain)
+    if schema.has_function:
+        return _function_for(schema, node.opset)
+    if schema.has_context_dependent_function:
+        versions = [v for v in schema.context_dependent_function_opset_versions if v <= node.opset]
+        types = [_type_proto(a).SerializeToString() for a in node.inputs]
+        if versions:
+            version = max(versions)
+            text = schema.get_context_dependent_function_with_opset_version(version, proto.SerializeToString(), types)
+        else:
+            text = schema.get_context_dependent_function(proto.SerializeToString(), types)
+        if text:
+            function = onnx.FunctionProto()
+            function.ParseFromString(text)
+            return function
+    raise node.error(
+        "there is no converter, and the schema has no function body for these inputs",
+        remedy="use another form of the operator, or an older opset",
+    )
+
+
+def _function_for(schema: onnx.defs.OpSchema, opset: int) -> onnx.FunctionProto:
+    versions = [v for v in schema.function_opset_versions if v <= opset]
+    function = onnx.FunctionProto()
+    if versions:
+        function.ParseFromString(schema.get_function_with_opset_version(max(versions)))
+    else:
+        function.CopyFrom(schema.function_body)
+    return function
+
+
+def _type_proto(atom: Atom | None) -> onnx.TypeProto:
+    if atom is None or not isinstance(atom.type, TensorType):
+        return onnx.TypeProto()
+    element = onnx.helper.np_dtype_to_tensor_dtype(atom.type.numpy_dtype)
+    shape = [str(d) if isinstance(d, Dim) else d for d in atom.type.shape]
+    return onnx.helper.make_tensor_type_proto(element, shape)

@@ -1,0 +1,402 @@
+"""ONNX model -> Relay module."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.external_data_helper
+import onnx.numpy_helper
+
+from .. import op as relay_op
+from ..diagnostics import CompileError, Location, located
+from ..relay.builder import FunctionBuilder
+from ..relay.dimension import Dim, Dimension, parse_dimension
+from ..relay.expr import Atom, Constant, Module
+from ..relay.types import DTYPES, OptionalType, SequenceType, TensorType, Type, dtype_name
+from .expand import expand_function
+from .load import load_model, opset_versions
+from .registry import Node, find_converter
+
+
+def import_model(
+    source: str | Path | bytes | onnx.ModelProto, dims: Mapping[str, int] | None = None, name: str | None = None
+) -> Module:
+    """Convert an ONNX model.
+
+    Parameters
+    ----------
+    source : path, bytes or ModelProto
+    dims : mapping, optional
+        Values for symbolic dimensions of the inputs, by name.
+    name : str, optional
+        Name of the module; the file's name by default.
+
+    Raises
+    ------
+    CompileError
+        The model is broken, or uses what is not supported (all unsupported operators are named together).
+    """
+    model, found_name, folder = load_model(source)
+    name = name or found_name
+    importer = _Importer(model, name, folder, dict(dims or {}))
+    with located(Location(model=name)):
+        return importer.run()
+
+
+def unsupported_operators(model: onnx.ModelProto, name: str = "model") -> list[tuple[str, str, int, list[str]]]:
+    """Operators without converter or function body: (domain, operator, version, names of some nodes)."""
+    versions = opset_versions(model, name)
+    local = {(f.domain, f.name) for f in model.functions}
+    found: dict[tuple[str, str], list[str]] = {}
+    for node in _all_nodes(model.graph):
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        if (domain, node.op_type) in local or find_converter(domain, node.op_type):
+            continue
+        version = versions.get(domain)
+        schema = _schema(node.op_type, version, domain) if version is not None else None
+        if schema is None or not (schema.has_function or schema.has_context_dependent_function):
+            found.setdefault((domain, node.op_type), []).append(node.name or (node.output[0] if node.output else "?"))
+    return [(d, o, versions.get(d, 0), nodes[:3]) for (d, o), nodes in sorted(found.items())]
+
+
+def _schema(operator: str, version: int, domain: str) -> onnx.defs.OpSchema | None:
+    try:
+        return onnx.defs.get_schema(operator, version, domain)
+    except onnx.defs.SchemaError:
+        return None
+
+
+def _all_nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _all_nodes(attribute.g)
+            for sub in attribute.graphs:
+                yield from _all_nodes(sub)
+
+
+def _infer(op: str, attrs: dict[str, Any], args: list[Type]) -> tuple[Any, Type]:
+    full = relay_op.complete_attrs(relay_op.get(op), attrs)
+    return full, relay_op.infer_type(op, full, args)
+
+
+def _shape_reference(op: str) -> Any:
+    found = relay_op.get(op)
+    return found.reference if found.shape_value else None
+
+
+def new_builder() -> FunctionBuilder:
+    """A function builder over the registered operators."""
+    return FunctionBuilder(_infer, _shape_reference)
+
+
+class _Scope:
+    """ONNX value names -> atoms, with the enclosing graph's behind."""
+
+    def __init__(self, outer: _Scope | None = None) -> None:
+        self.values: dict[str, Atom] = {}
+        self._outer = outer
+
+    def find(self, name: str) -> Atom | None:
+        scope: _Scope | None = self
+        while scope is not None:
+            if name in scope.values:
+                return scope.values[name]
+            scope = scope._outer
+        return None
+
+
+class _Importer:
+    def __init__(self, model: onnx.ModelProto, name: str, folder: Path | None, dims: dict[str, int]) -> None:
+        self.model, self.name, self.folder, self.dims = model, name, folder, dims
+        self.versions = opset_versions(model, name)
+        self.functions = {(f.domain, f.name): f for f in model.functions}
+        self.symbols: set[str] = set()
+
+    def run(self) -> Module:
+        self._report_unsupported()
+        builder, scope = new_builder(), _Scope()
+        graph = self.model.graph
+        initializers = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
+        for value in graph.input:
+            if value.name not in initializers:
+                scope.values[value.name] = builder.param(value.name, self._type(value), Location(tensor=value.name))
+        unknown = sorted(set(self.dims) - self.symbols)
+        if unknown:
+            raise CompileError(
+                f"the inputs have no dimension named {', '.join(unknown)}",
+                expected=f"one of: {', '.join(sorted(self.symbols)) or 'none, all are static'}",
+            )
+        outputs = self._graph(graph, builder, scope)
+        if not outputs:
+            raise CompileError("the model has no outputs")
+        names = tuple(v.name for v in graph.output)
+        result = builder.tuple(outputs, "outputs") if len(outputs) != 1 else outputs[0]
+        return Module({"main": builder.function(result, outputs=names)}, self.name)
+
+    def _report_unsupported(self) -> None:
+        missing = unsupported_operators(self.model, self.name)
+        if missing:
+            listing = "; ".join(
+                f"{d + ':' if d else ''}{o} (opset {v}; node {', '.join(repr(n) for n in nodes)})"
+                for d, o, v, nodes in missing
+            )
+            raise CompileError(
+                f"{len(missing)} operator{'s are' if len(missing) > 1 else ' is'} not supported: {listing}",
+                remedy="check the domain and the spelling; 'onnxc inspect' lists what a model uses",
+            )
+
+    def _graph(self, graph: onnx.GraphProto, builder: FunctionBuilder, scope: _Scope) -> list[Atom]:
+        for tensor in graph.initializer:
+            scope.values[tensor.name] = Constant(self._array(tensor), tensor.name)
+        for sparse in graph.sparse_initializer:
+            scope.values[sparse.values.name] = Constant(_dense(sparse), sparse.values.name)
+        for node in _sorted_nodes(graph, scope):
+            self._node(node, builder, scope)
+        outputs = []
+        for value in graph.output:
+            atom = scope.find(value.name)
+            if atom is None:
+                raise CompileError("no node computes this output", Location(tensor=value.name))
+            outputs.append(atom)
+        return outputs
+
+    def _node(self, proto: onnx.NodeProto, builder: FunctionBuilder, scope: _Scope) -> None:
+        domain = "" if proto.domain == "ai.onnx" else proto.domain
+        label = proto.name or next((o for o in proto.output if o), "?")
+        location = Location(self.name, label, f"{domain + ':' if domain else ''}{proto.op_type}")
+        inputs: list[Atom | None] = []
+        for name in proto.input:
+            atom = scope.find(name) if name else None
+            if name and atom is None:
+                raise CompileError("nothing computes this input", Location(self.name, label, proto.op_type, name))
+            inputs.append(atom)
+
+        def convert_graph(graph: onnx.GraphProto) -> tuple[FunctionBuilder, list[Atom]]:
+            child = builder.child()
+            return child, self._graph(graph, child, _Scope(scope))
+
+        node = Node(proto, inputs, self.versions.get(domain, 1), location, builder, convert_graph)
+        with located(location):
+            if (proto.domain, proto.op_type) in self.functions:
+                self._inline(self.functions[(proto.domain, proto.op_type)], node, scope)
+                return
+            convert = find_converter(domain, proto.op_type)
+            result = convert(node) if convert else NotImplemented
+            if result is NotImplemented:  # no converter, or it leaves this case to the schema's function body
+                self._inline(expand_function(node), node, scope)
+                return
+        for name, atom in zip(proto.output, result if isinstance(result, (list, tuple)) else [result], strict=False):
+            if name and atom is not None:
+                scope.values[name] = atom
+        missing = [o for o in proto.output if o and o not in scope.values]
+        if missing:
+            raise CompileError(f"output '{missing[0]}' is not supported", location)
+
+    def _inline(self, function: onnx.FunctionProto, node: Node, scope: _Scope) -> None:
+        """Convert the body of an ONNX function in place of the node."""
+        inner = _Scope()
+        for name, atom in zip(function.input, node.inputs, strict=False):
+            if atom is not None:
+                inner.values[name] = atom
+        given = {a.name: a for a in node.proto.attribute}
+        defaults = {a.name: a for a in function.attribute_proto}
+        outer_versions = self.versions
+        self.versions = {**outer_versions, **{e.domain: e.version for e in function.opset_import}}
+        absent = {n for n in function.input if n not in inner.values}
+        try:
+            for body in function.node:
+                copy = onnx.NodeProto()
+                copy.CopyFrom(body)
+                _bind_attributes(copy, given, defaults)
+                copy.input[:] = ["" if n in absent else n for n in copy.input]
+                copy.name = f"{node.location.node}/{copy.name or copy.op_type}"
+                self._node(copy, node.builder, inner)
+        finally:
+            self.versions = outer_versions
+        for outer_name, inner_name in zip(node.proto.output, function.output, strict=False):
+            atom = inner.find(inner_name)
+            if outer_name and atom is not None:
+                scope.values[outer_name] = atom
+
+    def _array(self, tensor: onnx.TensorProto) -> np.ndarray:
+        location = Location(tensor=tensor.name)
+        with located(location):
+            try:
+                if onnx.external_data_helper.uses_external_data(tensor):
+                    return self._external(tensor)
+                return onnx.numpy_helper.to_array(tensor)
+            except CompileError:
+                raise
+            except Exception as error:  # to_array raises ValueError, TypeError, KeyError on broken tensors
+                raise CompileError(f"the initializer is broken: {error}") from error
+
+    def _external(self, tensor: onnx.TensorProto) -> np.ndarray:
+        info = onnx.external_data_helper.ExternalDataInfo(tensor)
+        folder = (self.folder or Path.cwd()).resolve()
+        path = (folder / info.location).resolve()
+        if folder not in path.parents:
+            raise CompileError(f"the external data '{info.location}' is outside the model's folder")
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
+        if DTYPES[dtype_name(dtype)][1] < 8:
+            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+            return onnx.numpy_helper.to_array(tensor)
+        shape = tuple(tensor.dims)
+        wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        try:
+            available = path.stat().st_size - (info.offset or 0)
+        except OSError as error:
+            raise CompileError(
+                f"the external data '{info.location}' cannot be read: {error.strerror}",
+                remedy="put the file beside the model",
+            ) from error
+        if available < wanted:
+            raise CompileError(
+                f"the external data '{info.location}' has {max(available, 0)} bytes at the tensor's offset",
+                expected=f"{wanted} bytes",
+            )
+        if wanted == 0:
+            return np.empty(shape, dtype)
+        return np.memmap(path, dtype, "r", info.offset or 0, shape)
+
+    def _type(self, value: onnx.ValueInfoProto) -> Type:
+        with located(Location(tensor=value.name)):
+            return self._type_proto(value.type, value.name)
+
+    def _type_proto(self, proto: onnx.TypeProto, name: str) -> Type:
+        kind = proto.WhichOneof("value")
+        if kind == "tensor_type":
+            return self._tensor_type(proto.tensor_type, name)
+        if kind == "sequence_type":
+            return SequenceType(self._type_proto(proto.sequence_type.elem_type, name))
+        if kind == "optional_type":
+            return OptionalType(self._type_proto(proto.optional_type.elem_type, name))
+        raise CompileError(f"the input has the type {kind or 'nothing'}", expected="a tensor")
+
+    def _tensor_type(self, proto: onnx.TypeProto.Tensor, name: str) -> TensorType:
+        try:
+            dtype = dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(proto.elem_type)))
+        except (KeyError, TypeError, AssertionError) as error:
+            raise CompileError(f"element type number {proto.elem_type} is unknown") from error
+        if not proto.HasField("shape"):
+            raise CompileError(
+                "the input has no shape, not even a rank",
+                expected="a shape; unknown dimensions may have names",
+                remedy="set the input's shape with onnx.tools.update_model_dims, or export the model again",
+            )
+        shape: list[Dimension] = []
+        for axis, dim in enumerate(proto.shape.dim):
+            if dim.HasField("dim_value") and dim.dim_value >= 0:
+                shape.append(dim.dim_value)
+                continue
+            shape.append(self._symbol(dim.dim_param, name, axis))
+        return TensorType(tuple(shape), dtype)
+
+    def _symbol(self, parameter: str, tensor: str, axis: int) -> Dimension:
+        """A symbolic dimension: by its name, or by tensor and axis where it has none or it says nothing ('?')."""
+        if parameter.strip() and not parameter.strip("?_ ").isdigit():
+            symbol = re.sub(r"\W", "_", parameter.strip()).strip("_")
+        else:
+            symbol = ""
+        if not symbol:
+            symbol = f"{re.sub(r'[^0-9A-Za-z_]', '_', tensor).strip('_')}_d{axis}"
+        if symbol[0].isdigit():
+            symbol = f"d{symbol}"
+        self.symbols.add(symbol)
+        if symbol in self.dims:
+            return self.dims[symbol]
+        dim = parse_dimension(symbol)
+        assert isinstance(dim, Dim)
+        return dim
+
+
+def _bind_attributes(
+    node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto], defaults: Mapping[str, onnx.AttributeProto]
+) -> None:
+    """Replace references to a function's attributes (ref_attr_name) by the values of the call."""
+    kept = []
+    for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            source = given.get(attribute.ref_attr_name) or defaults.get(attribute.ref_attr_name)
+            if source is None:
+                continue
+            bound = onnx.AttributeProto()
+            bound.CopyFrom(source)
+            bound.name = attribute.name
+            kept.append(bound)
+        else:
+            for sub in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+                for inner in sub.node:
+                    _bind_attributes(inner, given, defaults)
+            kept.append(attribute)
+    copies = [onnx.AttributeProto.FromString(a.SerializeToString()) for a in kept]
+    del node.attribute[:]
+    node.attribute.extend(copies)
+
+
+def _sorted_nodes(graph: onnx.GraphProto, scope: _Scope) -> list[onnx.NodeProto]:
+    """Nodes in an order in which each comes after what it uses; CompileError on a cycle or a missing value."""
+    producer: dict[str, int] = {}
+    for index, node in enumerate(graph.node):
+        for output in node.output:
+            if not output:
+                continue
+            if output in producer or output in scope.values:
+                raise CompileError("two nodes, or a node and an input, give this value", _node_location(node, output))
+            producer[output] = index
+    state = [0] * len(graph.node)  # 0: new, 1: its inputs are being visited, 2: done
+    order: list[onnx.NodeProto] = []
+    for start in range(len(graph.node)):
+        stack = [start] if state[start] == 0 else []
+        while stack:
+            index = stack[-1]
+            node = graph.node[index]
+            if state[index] == 2:
+                stack.pop()
+                continue
+            waiting = []
+            for name in _used_names(node):
+                if name in producer and state[producer[name]] != 2:
+                    if state[producer[name]] == 1:
+                        raise CompileError("the graph has a cycle through this value", _node_location(node, name))
+                    waiting.append(producer[name])
+            state[index] = 1
+            if waiting:
+                stack.extend(waiting[:1])
+                continue
+            state[index] = 2
+            order.append(node)
+            stack.pop()
+    return order
+
+
+def _node_location(node: onnx.NodeProto, tensor: str) -> Location:
+    return Location(node=node.name or next((o for o in node.output if o), "?"), operator=node.op_type, tensor=tensor)
+
+
+def _used_names(node: onnx.NodeProto) -> list[str]:
+    """Inputs of a node, and names that its subgraphs take from outside."""
+    names = [n for n in node.input if n]
+    for attribute in node.attribute:
+        for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+            inside = {t.name for t in graph.initializer} | {v.name for v in graph.input}
+            inside |= {o for n in graph.node for o in n.output}
+            used = {n for inner in graph.node for n in _used_names(inner)} | {v.name for v in graph.output}
+            names.extend(sorted(used - inside))
+    return names
+
+
+def _dense(sparse: onnx.SparseTensorProto) -> np.ndarray:
+    values, indices = onnx.numpy_helper.to_array(sparse.values), onnx.numpy_helper.to_array(sparse.indices)
+    dense = np.zeros(tuple(sparse.dims), values.dtype)
+    if indices.ndim == 1:
+        dense.reshape(-1)[indices] = values
+    else:
+        dense[tuple(indices.T)] = values
+    return dense

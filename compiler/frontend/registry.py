@@ -1,0 +1,180 @@
+"""Converters: functions from one ONNX node to Relay calls, and what they are given to work with."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from ..diagnostics import CompileError, Location
+from ..relay.builder import FunctionBuilder
+from ..relay.dimension import Dimension
+from ..relay.expr import Atom, Constant
+from ..relay.types import DTYPES, TensorType
+
+#: ``converter(node) -> atom, or list of atoms`` (one per ONNX output; None for an output that is not used).
+Converter = Callable[["Node"], Any]
+
+_converters: dict[tuple[str, str], Converter] = {}
+
+
+def converter(*operators: str, domain: str = "") -> Callable[[Converter], Converter]:
+    """Register a converter for ONNX operators of a domain, for all their opset versions."""
+
+    def add(function: Converter) -> Converter:
+        for operator in operators:
+            key = (domain, operator)
+            assert key not in _converters, f"two converters for {key}"
+            _converters[key] = function
+        return function
+
+    return add
+
+
+@cache
+def _load_all() -> None:
+    import onnxc.frontend as package
+
+    for info in pkgutil.iter_modules([str(Path(str(package.__file__)).parent)]):
+        if info.name.startswith("convert_"):
+            importlib.import_module(f"onnxc.frontend.{info.name}")
+
+
+def find_converter(domain: str, operator: str) -> Converter | None:
+    _load_all()
+    return _converters.get((domain, operator))
+
+
+def converted_operators() -> list[tuple[str, str]]:
+    """(domain, operator) of every converter."""
+    _load_all()
+    return sorted(_converters)
+
+
+@dataclass
+class Node:
+    """One ONNX node under conversion.
+
+    Attributes
+    ----------
+    proto : onnx.NodeProto
+    inputs : sequence of atoms
+        None for an optional input that is left out (a trailing one may be missing: see `input`).
+    opset : int
+        Version of the node's domain that the model imports.
+    location : Location
+    builder : FunctionBuilder
+    convert_graph : callable
+        ``GraphProto -> (child builder, list of result atoms)``: converts a subgraph with this scope outside of it.
+    """
+
+    proto: onnx.NodeProto
+    inputs: Sequence[Atom | None]
+    opset: int
+    location: Location
+    builder: FunctionBuilder
+    convert_graph: Callable[[onnx.GraphProto], tuple[FunctionBuilder, list[Atom]]]
+
+    @property
+    def output_count(self) -> int:
+        return len(self.proto.output)
+
+    def has_output(self, index: int) -> bool:
+        return index < len(self.proto.output) and bool(self.proto.output[index])
+
+    def has_input(self, index: int) -> bool:
+        return index < len(self.inputs) and self.inputs[index] is not None
+
+    def input(self, index: int) -> Atom:
+        """Input that must be there."""
+        if not self.has_input(index):
+            raise self.error(f"input {index} is missing", expected="the input, which the operator requires")
+        value = self.inputs[index]
+        assert value is not None
+        return value
+
+    def optional_input(self, index: int) -> Atom | None:
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def type(self, index: int) -> TensorType:
+        """Type of an input that must be a tensor."""
+        type_ = self.input(index).type
+        if not isinstance(type_, TensorType):
+            raise self.error(f"input {index} is {type_}", expected="a tensor")
+        return type_
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        """Attribute as integer, float, str, tuple of these, numpy array (tensor), or GraphProto; else the default."""
+        for attribute in self.proto.attribute:
+            if attribute.name == name:
+                return attribute_value(attribute)
+        return default
+
+    def required_attr(self, name: str) -> Any:
+        value = self.attr(name)
+        if value is None:
+            raise self.error(f"the attribute '{name}' is missing", expected="the attribute, which is required")
+        return value
+
+    def call(self, op: str, *args: Atom, **attrs: Any) -> Atom:
+        """Bind a Relay call; it is named after the node's first output."""
+        return self.builder.call(op, *args, name=self._name(), location=self.location, **attrs)
+
+    def get_item(self, value: Atom, index: int) -> Atom:
+        name = self.proto.output[index] if index < len(self.proto.output) else ""
+        return self.builder.get_item(value, index, name or self._name(), self.location)
+
+    def constant(self, value: Any, dtype: str | None = None) -> Constant:
+        """A constant; dtype is Relay's name."""
+        array = np.asarray(value) if dtype is None else np.asarray(value).astype(DTYPES[dtype][0])
+        return Constant(array)
+
+    def shape_value(self, index: int) -> tuple[Dimension, ...]:
+        """Integers and symbolic dimensions held by an input, flattened; CompileError where only run time knows."""
+        value = self.builder.shape_value(self.input(index))
+        if value is None:
+            raise self.error(
+                f"input {index} ('{self.proto.input[index]}') is only known at run time",
+                expected="a value that follows from constants and the inputs' shapes",
+                remedy="export the model with constant shapes, or simplify it first (onnxsim)",
+            )
+        return tuple(value.reshape(-1))
+
+    def static_array(self, index: int) -> np.ndarray:
+        """Contents of an input that must be a constant."""
+        atom = self.input(index)
+        if isinstance(atom, Constant):
+            return atom.array
+        value = self.builder.shape_value(atom)
+        if value is not None and all(isinstance(v, int) for v in value.flat):
+            return value.astype(self.type(index).numpy_dtype)
+        raise self.error(
+            f"input {index} ('{self.proto.input[index]}') is only known at run time",
+            expected="a constant",
+            remedy="fold the model's constants, or give the value as an initializer",
+        )
+
+    def error(self, message: str, *, expected: str = "", remedy: str = "") -> CompileError:
+        return CompileError(message, self.location, expected=expected, remedy=remedy)
+
+    def _name(self) -> str:
+        return next((o for o in self.proto.output if o), self.proto.name)
+
+
+def attribute_value(attribute: onnx.AttributeProto) -> Any:
+    """Value of an ONNX attribute: strings decoded, lists as tuples, tensors as arrays."""
+    value = onnx.helper.get_attribute_value(attribute)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "surrogateescape")
+    if isinstance(value, onnx.TensorProto):
+        return onnx.numpy_helper.to_array(value)
+    if isinstance(value, (onnx.GraphProto, onnx.SparseTensorProto, onnx.TypeProto, int, float, str)):
+        return value
+    return tuple(v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else v for v in value)

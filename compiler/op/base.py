@@ -1,0 +1,198 @@
+"""What an operator is, and the registry of all of them."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics import CompileError
+from ..relay.dimension import Dimension, maximum
+from ..relay.expr import Attrs
+from ..relay.types import TensorType, Type
+
+#: Marks an attribute without default.
+REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
+
+
+class FusionKind(IntEnum):
+    """How an operator may be fused, after Relay (Roesch et al. 2018, section 4.3). A greater kind is harder to fuse."""
+
+    ELEMENTWISE = 0  # output element i reads input elements i
+    BROADCAST = 1  # output element reads one element of each input, in order, some axes repeated
+    INJECTIVE = 2  # output element reads at most one element of each input, any index map
+    REDUCTION = 3  # many inputs to one output: injective producers fuse in
+    ANCHOR = 4  # heavy (convolution, matrix product): elementwise and broadcast consumers fuse in
+    OPAQUE = 5  # a kernel of its own
+
+
+@dataclass(frozen=True)
+class CSource:
+    """A kernel written in C99, for what tensor expressions cannot say (sorting, recurrences).
+
+    Attributes
+    ----------
+    text : str
+        The definition of ``int32_t SYMBOL(const in*..., out*..., [uint8_t *workspace,] int32_t dims...)`` in
+        that order (dimensions: the symbols of the types, sorted by name), plus static helpers it needs. Returns 0.
+    workspace : Dimension
+        Bytes of 64-byte-aligned scratch memory that the caller must give; 0: the parameter is left out.
+    """
+
+    text: str
+    workspace: Dimension = 0
+
+
+@dataclass(frozen=True)
+class Op:
+    """A Relay operator.
+
+    Attributes
+    ----------
+    name : str
+        Relay's name, such as ``nn.conv2d``.
+    kind : FusionKind
+    relation : callable
+        ``(attrs, argument types) -> type``; raises CompileError where the arguments do not fit.
+    reference : callable
+        ``(attrs, *numpy arrays) -> array or tuple of arrays``: the meaning of the operator.
+    compute : callable, optional
+        ``(T, attrs, *te.Tensor) -> te.Tensor or tuple of them`` with T a `kernel.tvm_api.TensorExpressions`.
+    source : callable, optional
+        ``(symbol, attrs, argument types, result types) -> CSource``, instead of compute.
+    attributes : mapping
+        Attribute names with defaults (`REQUIRED` where there is none).
+    shape_value : bool
+        The reference also works on object arrays of dimensions, so that shapes can be computed at compile time.
+    view : bool
+        The result is the first argument's memory under another shape.
+    """
+
+    name: str
+    kind: FusionKind
+    relation: Callable[[Attrs, Sequence[Type]], Type]
+    reference: Callable[..., Any]
+    compute: Callable[..., Any] | None = None
+    source: Callable[[str, Attrs, Sequence[TensorType], Sequence[TensorType]], CSource] | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    shape_value: bool = False
+    view: bool = False
+
+
+_registry: dict[str, Op] = {}
+
+
+def register(op: Op) -> Op:
+    """Add an operator to the registry."""
+    assert op.name not in _registry, f"operator {op.name} is registered twice"
+    _registry[op.name] = op
+    return op
+
+
+@cache
+def _load_all() -> None:
+    import onnxc.op as package
+
+    for info in pkgutil.iter_modules([str(Path(str(package.__file__)).parent)]):
+        importlib.import_module(f"onnxc.op.{info.name}")
+
+
+def get(name: str) -> Op:
+    """The operator of a name; CompileError where there is none."""
+    _load_all()
+    if name not in _registry:
+        raise CompileError(f"there is no Relay operator '{name}'", remedy="see compiler/op for those that exist")
+    return _registry[name]
+
+
+def names() -> list[str]:
+    """Names of all operators."""
+    _load_all()
+    return sorted(_registry)
+
+
+def complete_attrs(op: Op, attrs: Mapping[str, Any]) -> Attrs:
+    """Attributes with defaults filled in; CompileError on an unknown or a missing one."""
+    for name in attrs:
+        if name not in op.attributes:
+            known = ", ".join(op.attributes) or "none"
+            raise CompileError(f"{op.name} has no attribute '{name}'", expected=f"one of: {known}")
+    full = Attrs({**op.attributes, **attrs})
+    for name, value in full.items():
+        if value is REQUIRED:
+            raise CompileError(f"{op.name} needs the attribute '{name}'")
+    return full
+
+
+def infer_type(name: str, attrs: Attrs, args: Sequence[Type]) -> Type:
+    """Type of a call."""
+    return get(name).relation(attrs, args)
+
+
+def tensors(name: str, args: Sequence[Type], count: int | tuple[int, int]) -> list[TensorType]:
+    """Check that the arguments are tensors, as many as wanted; give them."""
+    low, high = (count, count) if isinstance(count, int) else count
+    if not low <= len(args) <= high:
+        wanted = str(low) if low == high else f"{low} to {high}"
+        raise CompileError(f"{name} got {len(args)} arguments", expected=f"{wanted} arguments")
+    result = []
+    for index, arg in enumerate(args):
+        if not isinstance(arg, TensorType):
+            raise CompileError(f"{name}: argument {index} is {arg}", expected="a tensor")
+        result.append(arg)
+    return result
+
+
+def same_dtype(name: str, args: Sequence[TensorType]) -> str:
+    """The one element type of all arguments; CompileError where they differ."""
+    kinds = list(dict.fromkeys(a.dtype for a in args))
+    if len(kinds) != 1:
+        raise CompileError(
+            f"{name}: the arguments have the element types {', '.join(a.dtype for a in args)}",
+            expected="one element type for all",
+            remedy="insert Cast nodes, or export the model again",
+        )
+    return kinds[0]
+
+
+def normalize_axis(name: str, axis: int, rank: int) -> int:
+    """An axis counted from the front; CompileError where it is out of range."""
+    if not -rank <= axis < rank:
+        raise CompileError(f"{name}: axis {axis} of a tensor of rank {rank}", expected=f"-{rank} to {rank - 1}")
+    return axis % rank if rank else 0
+
+
+def broadcast_shape(name: str, *shapes: Sequence[Dimension]) -> tuple[Dimension, ...]:
+    """Shape after ONNX's multidirectional broadcasting (numpy's rule).
+
+    Where two symbolic dimensions differ, one may be 1 at run time: the result is their maximum.
+    """
+    rank = max((len(s) for s in shapes), default=0)
+    result: list[Dimension] = []
+    for axis in range(rank):
+        dim: Dimension = 1
+        for shape in shapes:
+            position = axis - rank + len(shape)
+            other: Dimension = shape[position] if position >= 0 else 1
+            if dim == 1 or dim == other:
+                dim = other
+            elif other == 1:
+                continue
+            elif isinstance(dim, int) and isinstance(other, int):
+                raise CompileError(
+                    f"{name}: shapes {' and '.join(str(tuple(s)) for s in shapes)} do not broadcast",
+                    expected="equal dimensions, or 1, from the last axis on",
+                )
+            elif isinstance(dim, int):
+                continue  # the other one must turn out as 1 or the same
+            elif isinstance(other, int):
+                dim = other
+            else:
+                dim = maximum(dim, other)
+        result.append(dim)
+    return tuple(result)
