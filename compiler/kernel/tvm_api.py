@@ -1,0 +1,169 @@
+"""The only door to TVM: names that the compiler uses, and the language in which operators write their computes.
+
+TVM 0.27 is imported on first use of this module (1.3 s); nothing that a user waits for may import it needlessly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tvm
+from tvm import s_tir, te, tirx
+from tvm.s_tir import transform as s_tir_transform
+from tvm.target import Target as TvmTarget
+from tvm.tirx import transform as tirx_transform
+
+from ..relay.dimension import Dim, Dimension, fold
+
+__all__ = ["TensorExpressions", "TvmTarget", "s_tir", "s_tir_transform", "te", "tirx", "tirx_transform", "tvm"]
+
+#: Element types whose arithmetic TVM has under the same name.
+_STORAGE = {"int4": "int8", "uint4": "uint8", "int2": "int8", "uint2": "uint8", "float4_e2m1fn": "uint8"}
+
+
+class TensorExpressions:
+    """What an operator's compute is written in: TVM's tensor expressions, with dimensions for shapes.
+
+    Shapes are sequences of integers, `Dim`s and TVM expressions. Indices are TVM expressions (int32).
+
+    Parameters
+    ----------
+    variables : mapping
+        TVM variables (int32) of the symbols.
+    """
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self._variables = variables
+
+    # Shapes
+
+    def dim(self, dim: Dimension | Any) -> Any:
+        """An integer, or the TVM expression of a symbolic dimension."""
+        if not isinstance(dim, Dim):
+            return dim
+        operations: dict[str, Callable[[Any, Any], Any]] = {
+            "+": lambda a, b: a + b,
+            "*": lambda a, b: a * b,
+            "//": tirx.floordiv,
+            "%": tirx.floormod,
+            "max": tirx.max,
+            "min": tirx.min,
+        }
+        return fold(dim, lambda n: tirx.const(n, "int32"), lambda name: self._variables[name], operations)
+
+    def shape(self, tensor: Any) -> list[Any]:
+        """Dimensions of a tensor: Python integers where static, else TVM expressions."""
+        return [int(d) if isinstance(d, (int, tirx.IntImm)) else d for d in tensor.shape]
+
+    def dtype(self, value: Any) -> str:
+        """Element type of a tensor or a scalar expression."""
+        return dtype_of(value)
+
+    # Tensors
+
+    def compute(self, shape: Sequence[Any], function: Callable[..., Any], name: str = "compute") -> Any:
+        """The tensor whose element at indices i, j, ... is function(i, j, ...)."""
+        return te.compute(tuple(self.dim(d) for d in shape), function, name=name)
+
+    def reduce_axis(self, extent: Any, name: str = "k") -> Any:
+        return te.reduce_axis((0, self.dim(extent)), name)
+
+    def sum(self, value: Any, axis: Any) -> Any:
+        """Sum over reduce axes; stands alone as the body of a compute (as the next three do)."""
+        return te.sum(value, axis=axis)
+
+    def max_reduce(self, value: Any, axis: Any) -> Any:
+        return te.max(value, axis=axis)
+
+    def min_reduce(self, value: Any, axis: Any) -> Any:
+        return te.min(value, axis=axis)
+
+    def reducer(self, combine: Callable[..., Any], identity: Callable[..., Any], name: str = "reducer") -> Any:
+        """A reduction of one's own, also over tuples: see TVM's comm_reducer."""
+        return te.comm_reducer(combine, identity, name=name)
+
+    # Scalars
+
+    def const(self, value: Any, dtype: str) -> Any:
+        return tirx.const(value.item() if isinstance(value, np.generic) else value, dtype)
+
+    def cast(self, value: Any, dtype: str) -> Any:
+        """C conversion (float to integer truncates; anything to bool is ``!= 0``)."""
+        if dtype == "bool":
+            return value if dtype_of(value) == "bool" else value != tirx.const(0, dtype_of(value))
+        return value.astype(dtype) if dtype_of(value) != dtype else value
+
+    def reinterpret(self, value: Any, dtype: str) -> Any:
+        """The same bits as another type."""
+        return tirx.reinterpret(dtype, value)
+
+    def select(self, condition: Any, yes: Any, no: Any) -> Any:
+        """yes or no; both sides may be evaluated."""
+        return tirx.Select(condition, yes, no)
+
+    def if_then_else(self, condition: Any, yes: Any, no: Any) -> Any:
+        """yes or no; only that side is evaluated, so that it may guard a load."""
+        return tirx.if_then_else(condition, yes, no)
+
+    def maximum(self, left: Any, right: Any) -> Any:
+        return tirx.max(left, right)
+
+    def minimum(self, left: Any, right: Any) -> Any:
+        return tirx.min(left, right)
+
+    def floor_div(self, left: Any, right: Any) -> Any:
+        """Quotient rounded down; right must not be 0."""
+        return tirx.floordiv(left, right)
+
+    def floor_mod(self, left: Any, right: Any) -> Any:
+        return tirx.floormod(left, right)
+
+    def truncate_div(self, left: Any, right: Any) -> Any:
+        return tirx.truncdiv(left, right)
+
+    def truncate_mod(self, left: Any, right: Any) -> Any:
+        return tirx.truncmod(left, right)
+
+    def all(self, *conditions: Any) -> Any:
+        return tirx.all(*conditions) if conditions else tirx.const(True, "bool")
+
+    def any(self, *conditions: Any) -> Any:
+        return tirx.any(*conditions)
+
+    def logical_not(self, condition: Any) -> Any:
+        return tirx.Not(condition)
+
+    def min_value(self, dtype: str) -> Any:
+        return tirx.min_value(dtype)
+
+    def max_value(self, dtype: str) -> Any:
+        return tirx.max_value(dtype)
+
+    def math(self, name: str, *values: Any) -> Any:
+        """A function of C's math library by name: ``exp``, ``pow``, ``floor``, ``erf``, ``isnan``, ...
+
+        16-bit floats are computed in float32. What becomes of the call (polynomial or libm) is decided when the
+        kernel is lowered, after it was vectorised: see `lower_math`.
+        """
+        dtype = dtype_of(values[0])
+        function = getattr(tirx, name)
+        if dtype in ("float16", "bfloat16") and name not in ("abs", "isnan", "isinf"):
+            return function(*(v.astype("float32") for v in values)).astype(dtype)
+        return function(*values)
+
+
+def dtype_of(value: Any) -> str:
+    """Element type of a tensor or a scalar expression."""
+    dtype = getattr(value, "dtype", None)
+    return str(dtype if dtype is not None else value.ty)
+
+
+def placeholder(shape: Sequence[Any], dtype: str, name: str) -> Any:
+    """An input tensor; sub-byte types lie one element a byte."""
+    return te.placeholder(tuple(shape), _STORAGE.get(dtype, dtype), name=name)
+
+
+def tvm_dtype(dtype: str) -> str:
+    return _STORAGE.get(dtype, dtype)
