@@ -16,6 +16,13 @@ from ..relay.dimension import Dimension, maximum
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 
+#: Groups of element types.
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+SIGNED_INTEGERS = ("int8", "int16", "int32", "int64")
+UNSIGNED_INTEGERS = ("uint8", "uint16", "uint32", "uint64")
+INTEGERS = SIGNED_INTEGERS + UNSIGNED_INTEGERS
+NUMBERS = FLOATS + INTEGERS
+
 #: Marks an attribute without default.
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "REQUIRED"})()
 
@@ -160,6 +167,12 @@ def same_dtype(name: str, args: Sequence[TensorType]) -> str:
     return kinds[0]
 
 
+def check_dtype(name: str, dtype: str, allowed: Sequence[str]) -> None:
+    """Check an element type against those that an operator has a meaning for."""
+    if dtype not in allowed:
+        raise CompileError(f"{name} of {dtype}", expected=f"one of: {', '.join(allowed)}")
+
+
 def normalize_axis(name: str, axis: int, rank: int) -> int:
     """An axis counted from the front; CompileError where it is out of range."""
     if not -rank <= axis < rank:
@@ -196,3 +209,39 @@ def broadcast_shape(name: str, *shapes: Sequence[Dimension]) -> tuple[Dimension,
                 dim = maximum(dim, other)
         result.append(dim)
     return tuple(result)
+
+
+def broadcast_dims(T: Any, tensors: Sequence[Any]) -> list[Any]:
+    """Shape of TE tensors broadcast together: `broadcast_shape`, for computes."""
+    shapes = [T.shape(t) for t in tensors]
+    result: list[Any] = []
+    for axis in range(-max((len(s) for s in shapes), default=0), 0):
+        dims = [s[axis] for s in shapes if len(s) >= -axis]
+        static = [d for d in dims if isinstance(d, int) and d != 1]
+        distinct: list[Any] = []
+        for dim in dims:
+            if not isinstance(dim, int) and not any(T.equal(dim, d) for d in distinct):
+                distinct.append(dim)
+        if static or not distinct:
+            result.append(static[0] if static else 1)
+            continue
+        extent = distinct[0]
+        for dim in distinct[1:]:
+            extent = T.maximum(extent, dim)
+        result.append(extent)
+    return result
+
+
+def broadcast_at(T: Any, tensor: Any, indices: Sequence[Any], shape: Sequence[Any]) -> Any:
+    """Element of a TE tensor that lies at `indices` of the `shape` it is broadcast to."""
+    dims = T.shape(tensor)
+    skipped = len(shape) - len(dims)
+    at = []
+    for dim, index, extent in zip(dims, indices[skipped:], shape[skipped:], strict=True):
+        if isinstance(dim, int):
+            at.append(0 if dim == 1 else index)
+        elif T.equal(dim, extent):
+            at.append(index)
+        else:  # symbolic: it may turn out as 1 at run time
+            at.append(T.select(dim == 1, 0, index))
+    return tensor(*at)
