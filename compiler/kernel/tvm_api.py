@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 import tvm
-from tvm import s_tir, te, tirx
+import tvm_ffi
+from tvm import s_tir, sym, te, tirx
 from tvm.s_tir import transform as s_tir_transform
 from tvm.target import Target as TvmTarget
 from tvm.tirx import transform as tirx_transform
 
 from ..relay.dimension import Dim, Dimension, fold
 
-__all__ = ["TensorExpressions", "TvmTarget", "s_tir", "s_tir_transform", "te", "tirx", "tirx_transform", "tvm"]
+__all__ = ["TensorExpressions", "TvmTarget", "s_tir", "s_tir_transform", "structural_map", "te", "tirx", "tirx_transform", "tvm"]
+
+structural_map = tvm_ffi.structural_map
 
 #: Element types whose arithmetic TVM has under the same name.
 _STORAGE = {"int4": "int8", "uint4": "uint8", "int2": "int8", "uint2": "uint8", "float4_e2m1fn": "uint8"}
@@ -83,6 +86,10 @@ class TensorExpressions:
     def reducer(self, combine: Callable[..., Any], identity: Callable[..., Any], name: str = "reducer") -> Any:
         """A reduction of one's own, also over tuples: see TVM's comm_reducer."""
         return te.comm_reducer(combine, identity, name=name)
+
+    def equal(self, left: Any, right: Any) -> bool:
+        """Can two sizes be proven equal?"""
+        return sym.Analyzer().can_prove_equal(tirx.const(0, "int32") + left, right)
 
     # Scalars
 

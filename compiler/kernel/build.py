@@ -1,0 +1,223 @@
+"""Scheduled PrimFunc -> object code or C, with a plain C signature and no symbol of TVM in it."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..diagnostics import CompileError
+from ..relay.dimension import Dim, Dimension, maximum, minimum
+from ..target import Target
+from .kernel import Phase
+from .lower_math import register_math
+from .tvm_api import TvmTarget, s_tir_transform, structural_map, tirx, tirx_transform, tvm
+
+#: Temporaries of at most so many bytes that live inside a loop stay on the stack; others come from the arena.
+STACK_BYTES = 8192
+
+_S, _T = s_tir_transform, tirx_transform
+
+
+@dataclass(frozen=True)
+class Built:
+    """Code of a kernel: phases in order, bytes of the workspaces, object code or C text."""
+
+    phases: tuple[Phase, ...]
+    workspaces: tuple[Dimension, ...]
+    object_code: bytes
+    source: str
+
+
+@cache
+def tvm_target(target: Target) -> Any:
+    """TVM's description of a target."""
+    if target.kernel_format == "c":
+        return TvmTarget("c")
+    options: dict[str, Any] = {"kind": "llvm", "mtriple": target.triple, "mcpu": target.cpu}
+    if target.features:
+        options["mattr"] = list(target.features)
+    if target.float_abi:
+        options["mfloat-abi"] = target.float_abi
+    return TvmTarget(options)
+
+
+@cache
+def _pass_list(as_c: bool) -> Any:
+    # The order is TVM's own for CPUs, less what serves its packed calling convention.
+    return tvm.ir.transform.Sequential(
+        [
+            _S.CanonicalizeLoop(),
+            _S.LowerInitBlock(),
+            _S.PlanAndUpdateBufferAllocationLocation(),
+            _S.ConvertBlocksToOpaque(),
+            _S.CompactBufferAllocation(),
+            _S.LowerMatchBuffer(),
+            _S.StmtSimplify(),
+            _S.LowerOpaqueBlock(),
+            _T.FlattenBuffer(),
+            _T.BF16ComputeLegalize(),
+            _T.NarrowDataType(32),
+            _S.LoopPartition(),
+            _T.VectorizeLoop(not as_c),
+            _T.StorageRewrite(),
+            _S.HoistIfThenElse(),
+            _T.UnrollLoop(),
+            _S.RenormalizeSplitPattern(),
+            _T.StmtSimplify(),
+            _T.RemoveNoOp(),
+            _S.RewriteUnsafeSelect(),
+            _T.CommonSubexprElim(),
+            _T.FP8ComputeLegalize(),
+        ]
+    )
+
+
+def build(func: Any, variables: dict[str, Any], symbol: str, target: Target) -> Built:
+    """Compile a scheduled PrimFunc.
+
+    Parameters
+    ----------
+    func : tirx.PrimFunc
+    variables : dict
+        TVM's variables of the symbols: further parameters, in the order of their names.
+    symbol : str
+        Name of the C function; further phases are called symbol_1, symbol_2, ...
+    """
+    register_math()
+    llvm_target = tvm_target(target)
+    as_c = target.kernel_format == "c"
+    module = tvm.IRModule({symbol: func.with_attr("global_symbol", symbol)})
+    module = _T.BindTarget(llvm_target.with_host(llvm_target))(module)
+    func = _pass_list(as_c)(module)[symbol]
+    workspaces, groups = _split(func.body)
+    functions, phases = {}, []
+    for index, (statements, tasks) in enumerate(groups):
+        name = symbol if index == 0 else f"{symbol}_{index}"
+        functions[name] = _raw_function(func, variables, workspaces, statements, name, as_c)
+        phases.append(Phase(name, None if tasks is None else to_dimension(tasks)))
+    module = tvm.ir.transform.Sequential([_T.LowerTVMBuiltin(), _T.LowerIntrin()])(tvm.IRModule(functions))
+    sizes = tuple(_buffer_bytes(w.buffer) for w in workspaces)
+    if as_c:
+        text = tvm.get_global_func("target.build.c")(module, llvm_target).inspect_source()
+        return Built(tuple(phases), sizes, b"", _clean_source(text))
+    built = tvm.get_global_func("target.build.llvm")(module, llvm_target)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernel.o"
+        built.write_to_file(str(path), "o")
+        return Built(tuple(phases), sizes, path.read_bytes(), "")
+
+
+def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]]]:
+    """Top-level allocations (they become workspaces), and the statements of each phase with its number of tasks."""
+    workspaces, declarations = [], []
+    groups: list[tuple[list[Any], Any]] = []
+    for statement in _flatten(body):
+        if isinstance(statement, tirx.AllocBuffer):
+            workspaces.append(statement)
+        elif isinstance(statement, (tirx.DeclBuffer, tirx.Bind)):
+            declarations.append(statement)
+        elif isinstance(statement, tirx.For) and statement.kind == tirx.ForKind.PARALLEL:
+            groups.append(([statement], statement.extent))
+        elif groups and groups[-1][1] is None:
+            groups[-1][0].append(statement)
+        else:
+            groups.append(([statement], None))
+    return workspaces, [([*declarations, *statements], tasks) for statements, tasks in groups]
+
+
+def _flatten(statement: Any) -> list[Any]:
+    if isinstance(statement, tirx.SeqStmt):
+        return [inner for s in statement.seq for inner in _flatten(s)]
+    return [statement]
+
+
+def _buffer_bytes(buffer: Any) -> Dimension:
+    size: Dimension = 1
+    for extent in buffer.shape:
+        size = size * to_dimension(extent)
+    dtype = str(buffer.dtype)
+    bits = 8 if dtype == "bool" else int(re.search(r"(\d+)(x\d+)?$", dtype).group(1))  # type: ignore[union-attr]
+    lanes = re.search(r"x(\d+)$", dtype)
+    return size * (max(1, bits // 8) * (int(lanes.group(1)) if lanes else 1))
+
+
+def to_dimension(expr: Any) -> Dimension:
+    """A dimension from a TVM integer expression."""
+    if isinstance(expr, int):
+        return expr
+    if isinstance(expr, tirx.IntImm):
+        return int(expr)
+    if isinstance(expr, tirx.Var):
+        return Dim.symbol(expr.name)
+    if isinstance(expr, tirx.Cast):
+        return to_dimension(expr.value)
+    two = {
+        tirx.Add: lambda a, b: a + b,
+        tirx.Sub: lambda a, b: a - b,
+        tirx.Mul: lambda a, b: a * b,
+        tirx.FloorDiv: lambda a, b: a // b,
+        tirx.FloorMod: lambda a, b: a % b,
+        tirx.Div: lambda a, b: a // b,
+        tirx.Mod: lambda a, b: a % b,
+        tirx.Max: maximum,
+        tirx.Min: minimum,
+    }.get(type(expr))
+    if two is not None:
+        return two(to_dimension(expr.a), to_dimension(expr.b))
+    if isinstance(expr, tirx.Call):
+        name = getattr(expr.op, "name", "")
+        if name.endswith("shift_right"):
+            return to_dimension(expr.args[0]) // 2 ** int(expr.args[1])
+        if name.endswith("shift_left"):
+            return to_dimension(expr.args[0]) * 2 ** int(expr.args[1])
+    raise AssertionError(f"no dimension: {expr}")
+
+
+def _raw_function(
+    func: Any, variables: dict[str, Any], workspaces: Sequence[Any], statements: list[Any], name: str, as_c: bool
+) -> Any:
+    """A function on raw pointers out of the statements of one phase."""
+    pointers = [tirx.Var(f"{p.name}_ptr", tirx.buffer_data_pointer_type(p)) for p in func.params]
+    body: list[Any] = [tirx.DeclBuffer(p, data=q) for p, q in zip(func.params, pointers, strict=True)]
+    for index, workspace in enumerate(workspaces):
+        pointer = tirx.Var(f"workspace{index}", tirx.buffer_data_pointer_type(workspace.buffer))
+        pointers.append(pointer)
+        body.append(tirx.DeclBuffer(workspace.buffer, data=pointer))
+    parameters = [*pointers, *(variables[s] for s in sorted(variables))]
+    zero = tirx.const(0, "int32")
+    for statement in statements:
+        if isinstance(statement, tirx.For) and statement.kind == tirx.ForKind.PARALLEL:
+            begin, end = tirx.Var("begin", "int32"), tirx.Var("end", "int32")
+            parameters += [begin, end]
+            loop = statement
+            statement = tirx.For(loop.loop_var, begin, end - begin, tirx.ForKind.SERIAL, loop.body)
+        body.append(statement)
+    body.append(tirx.Return(zero))
+    sequence: Any = _on_stack(tirx.SeqStmt(body), name)
+    device = tirx.AttrStmt(zero, "device_type", tirx.const(1, "int32"), sequence)  # 1: kDLCPU
+    raw = tirx.PrimFunc(
+        parameters, tirx.AttrStmt(zero, "device_id", zero, device), ret_type=tvm.ir.PrimType("int32"), attrs=func.attrs
+    )
+    return raw.with_attr("calling_conv", 0).with_attr("global_symbol", name)
+
+
+def _on_stack(body: Any, name: str) -> Any:
+    """Mark temporaries inside loops so that they stay on the stack: LowerTVMBuiltin would call TVM's allocator."""
+
+    def mark(statement: Any) -> Any:
+        size = _buffer_bytes(statement.buffer)
+        if not isinstance(size, int) or size > STACK_BYTES:
+            raise CompileError(f"kernel {name} wants {size} bytes of stack inside a loop", expected=f"{STACK_BYTES}")
+        return tirx.AllocBuffer(statement.buffer, {**dict(statement.annotations), "disable_lower_builtin": tirx.const(1, "int32")})
+
+    return structural_map(body, (tirx.AllocBuffer, mark))
+
+
+def _clean_source(text: str) -> str:
+    """C text without TVM's prologue."""
+    return text

@@ -1,0 +1,59 @@
+"""What a compiled kernel is: the contract between kernel building, memory planning and the executor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..relay.dimension import Dimension
+from ..relay.types import TensorType
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One C function of a kernel; phases run one after the other.
+
+    Attributes
+    ----------
+    symbol : str
+    tasks : Dimension or None
+        None: ``int32_t symbol(parameters)``. Else the function takes two more parameters, ``int32_t begin, int32_t end``,
+        and does the iterations begin <= i < end out of so many, which may run at the same time.
+    """
+
+    symbol: str
+    tasks: Dimension | None = None
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A primitive function in machine code or C.
+
+    The parameters of every phase: const pointers to the inputs, pointers to the outputs, ``uint8_t *`` to the
+    workspaces (aligned to 64 bytes), then an ``int32_t`` for each symbol. Every phase returns 0, or a status.
+
+    Attributes
+    ----------
+    symbol : str
+    inputs, outputs : tuple of TensorType
+    workspaces : tuple of Dimension
+        Bytes of each scratch buffer, which is alive during the kernel only.
+    symbols : tuple of str
+        Names of the dimensions that it takes, in order.
+    phases : tuple of Phase
+    object_code : bytes
+        Object file; empty where the kernel is in C.
+    source : str
+        C99 text; empty where the kernel is an object.
+    arithmetic : Dimension
+        Number of multiply-adds and elementwise operations, for deciding on threads and for reports.
+    """
+
+    symbol: str
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+    workspaces: tuple[Dimension, ...]
+    symbols: tuple[str, ...]
+    phases: tuple[Phase, ...]
+    object_code: bytes = b""
+    source: str = ""
+    arithmetic: Dimension = 0

@@ -1,0 +1,150 @@
+"""Primitive Relay function -> PrimFunc, through the computes of its operators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import op as relay_op
+from ..op.base import FusionKind
+from ..relay.dimension import Dim, Dimension, symbols
+from ..relay.expr import Atom, Call, Constant, Function, Tuple, TupleGetItem, Var
+from ..relay.types import TensorType, TupleType, tensor_fields, type_symbols
+from .tvm_api import TensorExpressions, placeholder, te, tirx, tvm_dtype
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A PrimFunc and what schedules want to know about it.
+
+    Attributes
+    ----------
+    func : tirx.PrimFunc
+        Parameters: buffers of the inputs, then of the outputs.
+    variables : dict
+        TVM's variables of the symbols.
+    anchor : Call or None
+        The heaviest call of the function (a convolution, a matrix product), if it has one.
+    """
+
+    func: Any
+    variables: dict[str, Any]
+    anchor: Call | None
+    inputs: tuple[TensorType, ...]
+    outputs: tuple[TensorType, ...]
+
+
+def function_symbols(function: Function) -> list[str]:
+    """Symbols of a primitive function's types and attributes, sorted."""
+    found: set[str] = set()
+    for var in [*function.params, *(b.var for b in function.bindings)]:
+        found |= type_symbols(var.type)
+    for binding in function.bindings:
+        if isinstance(binding.value, Call):
+            found |= _attr_symbols(tuple(binding.value.attrs.values()))
+    return sorted(found)
+
+
+def _attr_symbols(value: Any) -> set[str]:
+    if isinstance(value, Dim):
+        return symbols(value)
+    if isinstance(value, tuple):
+        return set().union(*(_attr_symbols(v) for v in value))
+    return set()
+
+
+def find_anchor(function: Function) -> Call | None:
+    """The call of the greatest fusion kind, if that is a reduction or more."""
+    best: Call | None = None
+    best_kind = FusionKind.INJECTIVE
+    for binding in function.bindings:
+        if isinstance(binding.value, Call) and isinstance(binding.value.op, str):
+            kind = relay_op.get(binding.value.op).kind
+            if kind > best_kind:
+                best, best_kind = binding.value, kind
+    return best
+
+
+def lower(function: Function) -> Lowered:
+    """Write a primitive function as one PrimFunc, not yet scheduled."""
+    variables = {name: tirx.Var(name, "int32") for name in function_symbols(function)}
+    T = TensorExpressions(variables)
+    scope: dict[Var, Any] = {}
+    inputs = []
+    for index, param in enumerate(function.params):
+        assert isinstance(param.type, TensorType), param
+        tensor = placeholder([T.dim(d) for d in param.type.shape], param.type.dtype, f"in{index}")
+        inputs.append(tensor)
+        scope[param] = tensor
+
+    def atom(value: Atom) -> Any:
+        return _constant(T, value) if isinstance(value, Constant) else scope[value]
+
+    for binding in function.bindings:
+        value = binding.value
+        if isinstance(value, Call):
+            assert isinstance(value.op, str)
+            compute = relay_op.get(value.op).compute
+            assert compute is not None, value.op
+            scope[binding.var] = compute(T, value.attrs, *map(atom, value.args))
+        elif isinstance(value, Tuple):
+            scope[binding.var] = tuple(map(atom, value.fields))
+        elif isinstance(value, TupleGetItem):
+            scope[binding.var] = scope[value.tuple][value.index]
+        else:
+            assert isinstance(value, (Var, Constant)), value
+            scope[binding.var] = atom(value)
+    result = atom(function.result)
+    results = list(result) if isinstance(result, (tuple, list)) else [result]
+    results = [_own_output(T, r, [*inputs, *results[:i]]) for i, r in enumerate(results)]
+    func = te.create_prim_func([*inputs, *results])
+    types = tuple(p.type for p in function.params if isinstance(p.type, TensorType))
+    return Lowered(func, variables, find_anchor(function), types, tensor_fields(function.result.type))
+
+
+def _constant(T: TensorExpressions, constant: Constant) -> Any:
+    array = constant.array
+    assert array.size == 1, "constants other than scalars are parameters of a primitive function"
+    dtype = tvm_dtype(constant.type.dtype)
+    value = array.reshape(-1)[0]
+    plain = bool(value) if array.dtype == np.bool_ else value.item() if array.dtype.kind in "iuf" else float(value)
+    return T.compute(array.shape, lambda *i: T.const(plain, dtype), "constant")
+
+
+def _own_output(T: TensorExpressions, tensor: Any, taken: list[Any]) -> Any:
+    """An output needs a buffer of its own: copy where it is an input or the same as an earlier output."""
+    if any(tensor.same_as(other) for other in taken):
+        return T.compute(T.shape(tensor), lambda *i: tensor(*i), "copy")
+    return tensor
+
+
+def arithmetic(function: Function) -> Dimension:
+    """Rough count of a primitive function's operations: results' elements, times the reduction of anchors."""
+    total: Dimension = 0
+    for binding in function.bindings:
+        if not isinstance(binding.value, Call):
+            continue
+        type_ = binding.var.type
+        fields = tensor_fields(type_) if isinstance(type_, (TensorType, TupleType)) else ()
+        size: Dimension = 0
+        for field in fields:
+            size = size + field.size
+        total = total + size * _reduction(binding.value)
+        assert isinstance(binding.value.op, str)
+    return total
+
+
+def _reduction(call: Call) -> Dimension:
+    if not isinstance(call.op, str) or relay_op.get(call.op).kind < FusionKind.REDUCTION:
+        return 1
+    arguments = [a.type for a in call.args if isinstance(a.type, TensorType)]
+    if call.op in ("nn.conv", "nn.conv_transpose") and len(arguments) > 1:
+        weights, per_output = arguments[1], arguments[1].shape[0]
+        return weights.size // per_output if isinstance(weights.size, int) and isinstance(per_output, int) else 64
+    if call.op == "nn.dense" and arguments:
+        return arguments[0].shape[-1]
+    if call.op == "nn.matmul" and arguments:
+        return arguments[0].shape[-2 if call.attrs.get("transpose_a") else -1]
+    return 8
