@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..diagnostics import CompileError
@@ -77,7 +78,7 @@ def _pass_list(as_c: bool) -> Any:
     )
 
 
-def build(func: Any, variables: dict[str, Any], symbol: str, target: Target) -> Built:
+def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inputs: int) -> Built:
     """Compile a scheduled PrimFunc.
 
     Parameters
@@ -87,6 +88,8 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target) -> 
         TVM's variables of the symbols: further parameters, in the order of their names.
     symbol : str
         Name of the C function; further phases are called symbol_1, symbol_2, ...
+    inputs : int
+        How many of the function's parameters are inputs.
     """
     register_math()
     llvm_target = tvm_target(target)
@@ -94,17 +97,17 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target) -> 
     module = tvm.IRModule({symbol: func.with_attr("global_symbol", symbol)})
     module = _T.BindTarget(llvm_target.with_host(llvm_target))(module)
     func = _pass_list(as_c)(module)[symbol]
-    workspaces, groups = _split(func.body)
+    workspaces, groups, bound = _split(func.body)
     functions, phases = {}, []
     for index, (statements, tasks) in enumerate(groups):
         name = symbol if index == 0 else f"{symbol}_{index}"
         functions[name] = _raw_function(func, variables, workspaces, statements, name, as_c)
-        phases.append(Phase(name, None if tasks is None else to_dimension(tasks)))
+        phases.append(Phase(name, None if tasks is None else to_dimension(tasks, bound)))
     module = tvm.ir.transform.Sequential([_T.LowerTVMBuiltin(), _T.LowerIntrin()])(tvm.IRModule(functions))
-    sizes = tuple(_buffer_bytes(w.buffer) for w in workspaces)
+    sizes = tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
     if as_c:
         text = tvm.get_global_func("target.build.c")(module, llvm_target).inspect_source()
-        return Built(tuple(phases), sizes, b"", _clean_source(text))
+        return Built(tuple(phases), sizes, b"", _clean_source(text, inputs))
     built = tvm.get_global_func("target.build.llvm")(module, llvm_target)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.o"
@@ -112,22 +115,25 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target) -> 
         return Built(tuple(phases), sizes, path.read_bytes(), "")
 
 
-def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]]]:
-    """Top-level allocations (they become workspaces), and the statements of each phase with its number of tasks."""
-    workspaces, declarations = [], []
+def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]], dict[str, Any]]:
+    """Top-level allocations (they become workspaces), the statements of each phase with its number of tasks, and the
+    values of the variables that common subexpressions were bound to."""
+    workspaces, declarations, bound = [], [], {}
     groups: list[tuple[list[Any], Any]] = []
     for statement in _flatten(body):
         if isinstance(statement, tirx.AllocBuffer):
             workspaces.append(statement)
         elif isinstance(statement, (tirx.DeclBuffer, tirx.Bind)):
             declarations.append(statement)
+            if isinstance(statement, tirx.Bind):
+                bound[statement.var.name] = statement.value
         elif isinstance(statement, tirx.For) and statement.kind == tirx.ForKind.PARALLEL:
             groups.append(([statement], statement.extent))
         elif groups and groups[-1][1] is None:
             groups[-1][0].append(statement)
         else:
             groups.append(([statement], None))
-    return workspaces, [([*declarations, *statements], tasks) for statements, tasks in groups]
+    return workspaces, [([*declarations, *statements], tasks) for statements, tasks in groups], bound
 
 
 def _flatten(statement: Any) -> list[Any]:
@@ -136,26 +142,26 @@ def _flatten(statement: Any) -> list[Any]:
     return [statement]
 
 
-def _buffer_bytes(buffer: Any) -> Dimension:
+def _buffer_bytes(buffer: Any, bound: Mapping[str, Any] = MappingProxyType({})) -> Dimension:
     size: Dimension = 1
     for extent in buffer.shape:
-        size = size * to_dimension(extent)
+        size = size * to_dimension(extent, bound)
     dtype = str(buffer.dtype)
     bits = 8 if dtype == "bool" else int(re.search(r"(\d+)(x\d+)?$", dtype).group(1))  # type: ignore[union-attr]
     lanes = re.search(r"x(\d+)$", dtype)
     return size * (max(1, bits // 8) * (int(lanes.group(1)) if lanes else 1))
 
 
-def to_dimension(expr: Any) -> Dimension:
-    """A dimension from a TVM integer expression."""
+def to_dimension(expr: Any, bound: Mapping[str, Any] = MappingProxyType({})) -> Dimension:
+    """A dimension from a TVM integer expression, with bound variables replaced by their values."""
     if isinstance(expr, int):
         return expr
     if isinstance(expr, tirx.IntImm):
         return int(expr)
     if isinstance(expr, tirx.Var):
-        return Dim.symbol(expr.name)
+        return to_dimension(bound[expr.name], bound) if expr.name in bound else Dim.symbol(expr.name)
     if isinstance(expr, tirx.Cast):
-        return to_dimension(expr.value)
+        return to_dimension(expr.value, bound)
     two = {
         tirx.Add: lambda a, b: a + b,
         tirx.Sub: lambda a, b: a - b,
@@ -168,13 +174,13 @@ def to_dimension(expr: Any) -> Dimension:
         tirx.Min: minimum,
     }.get(type(expr))
     if two is not None:
-        return two(to_dimension(expr.a), to_dimension(expr.b))
+        return two(to_dimension(expr.a, bound), to_dimension(expr.b, bound))
     if isinstance(expr, tirx.Call):
         name = getattr(expr.op, "name", "")
         if name.endswith("shift_right"):
-            return to_dimension(expr.args[0]) // 2 ** int(expr.args[1])
+            return to_dimension(expr.args[0], bound) // 2 ** int(expr.args[1])
         if name.endswith("shift_left"):
-            return to_dimension(expr.args[0]) * 2 ** int(expr.args[1])
+            return to_dimension(expr.args[0], bound) * 2 ** int(expr.args[1])
     raise AssertionError(f"no dimension: {expr}")
 
 
@@ -218,6 +224,32 @@ def _on_stack(body: Any, name: str) -> Any:
     return structural_map(body, (tirx.AllocBuffer, mark))
 
 
-def _clean_source(text: str) -> str:
-    """C text without TVM's prologue."""
-    return text
+_TYPES = r"(?:float|double|bool|u?int(?:8|16|32|64)_t|half|void)"
+
+
+def _clean_source(text: str, inputs: int) -> str:
+    """C99 out of TVM's text: without its prologue and decorations, with const and restrict on the pointers."""
+    lines = []
+    for line in text.splitlines():
+        if line.startswith(("// tvm target", "#", 'extern "C"', "void* __tvm_ffi")) or not line.strip():
+            continue
+        if line.startswith("TVM_DLL") and line.endswith(";"):
+            continue  # prototypes: the executor prints its own, and math.h has the others
+        lines.append(_signature(line.removeprefix("TVM_DLL "), inputs) if line.startswith("TVM_DLL") else line)
+        if line == "}":
+            lines.append("")
+    return "\n".join(lines)
+
+
+def _signature(line: str, inputs: int) -> str:
+    """Qualify the pointers of a function's head; the first parameters are inputs."""
+    head, _, rest = line.partition("(")
+    parameters = rest.rsplit(")", 1)[0].split(", ")
+    result = []
+    for index, parameter in enumerate(parameters):
+        match = re.fullmatch(rf"({_TYPES})\* (\w+)", parameter)
+        if match is None:
+            result.append(parameter)
+        else:
+            result.append(f"{'const ' if index < inputs else ''}{match.group(1)} *restrict {match.group(2)}")
+    return f"{head}({', '.join(result)}) {{"

@@ -18,9 +18,20 @@ from tvm.tirx import transform as tirx_transform
 
 from ..relay.dimension import Dim, Dimension, fold
 
-__all__ = ["TensorExpressions", "TvmTarget", "s_tir", "s_tir_transform", "structural_map", "te", "tirx", "tirx_transform", "tvm"]
+__all__ = [
+    "TensorExpressions",
+    "TvmTarget",
+    "s_tir",
+    "s_tir_transform",
+    "structural_map",
+    "structural_walk",
+    "te",
+    "tirx",
+    "tirx_transform",
+    "tvm",
+]
 
-structural_map = tvm_ffi.structural_map
+structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_walk
 
 #: Element types whose arithmetic TVM has under the same name.
 _STORAGE = {"int4": "int8", "uint4": "uint8", "int2": "int8", "uint2": "uint8", "float4_e2m1fn": "uint8"}
@@ -55,6 +66,10 @@ class TensorExpressions:
             "min": tirx.min,
         }
         return fold(dim, lambda n: tirx.const(n, "int32"), lambda name: self._variables[name], operations)
+
+    def index(self, dim: Dimension | Any) -> Any:
+        """The int32 expression of a dimension, also where that is an integer."""
+        return tirx.const(dim, "int32") if isinstance(dim, int) else self.dim(dim)
 
     def shape(self, tensor: Any) -> list[Any]:
         """Dimensions of a tensor: Python integers where static, else TVM expressions."""

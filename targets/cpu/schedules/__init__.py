@@ -1,0 +1,5 @@
+"""Schedules for CPUs, best first; the last one always applies."""
+
+from . import generic
+
+RULES = (generic.schedule,)
