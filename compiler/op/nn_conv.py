@@ -1,11 +1,10 @@
-"""Convolution over one to three spatial axes, grouped, dilated, strided (ONNX Conv).
+"""Convolution over spatial axes, grouped, dilated, strided (ONNX Conv).
 
 Data is NC + spatial, the kernel O(I/groups) + spatial, an optional bias has O elements.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,104 +13,71 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
-from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
+from .accumulate import check_bias, finish_sums, result_dtype, wide_dtype, widen
+from .base import REQUIRED, FusionKind, Op, register, tensors
+from .window import check_window, output_sizes, pad_array, pad_stage, views
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
-    types = tensors("nn.conv", args, (2, 3))
-    dtype = same_dtype("nn.conv", types)
-    data, kernel = types[0], types[1]
-    spatial = data.rank - 2
-    if spatial < 1 or kernel.rank != data.rank:
-        raise CompileError(f"nn.conv of data {data.shape} with a kernel {kernel.shape}", expected="equal ranks, 3 or more")
-    if len(attrs.strides) != spatial or len(attrs.dilations) != spatial or len(attrs.padding) != 2 * spatial:
+    data, kernel, *bias = tensors("nn.conv", args, (2, 3))
+    dtype = result_dtype("nn.conv", (data, kernel), attrs.out_dtype)
+    if data.rank < 3 or kernel.rank != data.rank:
         raise CompileError(
-            f"nn.conv: strides {attrs.strides}, dilations {attrs.dilations}, padding {attrs.padding}",
-            expected=f"{spatial} strides, {spatial} dilations, {2 * spatial} paddings",
+            f"nn.conv of data {data.shape} with a kernel {kernel.shape}", expected="equal ranks, 3 or more"
         )
-    channels, group = kernel.shape[0], attrs.groups
-    if data.shape[1] != kernel.shape[1] * group or (isinstance(channels, int) and channels % group):
+    check_window("nn.conv", attrs, data.rank - 2)
+    channels, groups = kernel.shape[0], attrs.groups
+    if data.shape[1] != kernel.shape[1] * groups or (isinstance(channels, int) and channels % groups):
         raise CompileError(
-            f"nn.conv: {data.shape[1]} input channels, kernel {kernel.shape}, {group} groups",
-            expected=f"{kernel.shape[1] * group} input channels, and output channels divisible by groups",
+            f"nn.conv: {data.shape[1]} input channels, kernel {kernel.shape}, {groups} groups",
+            expected=f"{kernel.shape[1] * groups} input channels, and output channels divisible by groups",
         )
-    if len(types) == 3 and types[2].shape != (channels,):
-        raise CompileError(f"nn.conv: bias of shape {types[2].shape}", expected=f"({channels},)")
-    out = []
-    for axis in range(spatial):
-        span = (kernel.shape[2 + axis] - 1) * attrs.dilations[axis] + 1
-        padded = data.shape[2 + axis] + attrs.padding[axis] + attrs.padding[spatial + axis]
-        size = (padded - span) // attrs.strides[axis] + 1
-        if isinstance(size, int) and size < 1:
-            raise CompileError(f"nn.conv: a window of {span} on {padded} padded elements", expected="a smaller window")
-        out.append(size)
+    check_bias("nn.conv", bias, channels, dtype)
+    out = output_sizes("nn.conv", data.shape[2:], kernel.shape[2:], attrs)
     return TensorType((data.shape[0], channels, *out), dtype)
 
 
 def _reference(attrs: Attrs, data: np.ndarray, kernel: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
     spatial = data.ndim - 2
-    pad = [(0, 0), (0, 0)] + [(attrs.padding[a], attrs.padding[a + spatial]) for a in range(spatial)]
-    wide = np.float64 if data.dtype == np.float64 else np.float32
-    padded = np.pad(data, pad).astype(wide)
-    weights = kernel.astype(wide)
-    sizes = [
-        (padded.shape[2 + a] - (kernel.shape[2 + a] - 1) * attrs.dilations[a] - 1) // attrs.strides[a] + 1
-        for a in range(spatial)
-    ]
-    batch, out_channels, group = data.shape[0], kernel.shape[0], attrs.groups
-    out = np.zeros((batch, group, out_channels // group, *sizes), wide)
-    padded = padded.reshape(batch, group, -1, *padded.shape[2:])
-    weights = weights.reshape(group, out_channels // group, *kernel.shape[1:])
-    for offset in itertools.product(*(range(k) for k in kernel.shape[2:])):
-        window = tuple(
-            slice(o * d, o * d + (n - 1) * s + 1, s)
-            for o, d, n, s in zip(offset, attrs.dilations, sizes, attrs.strides, strict=True)
-        )
-        out += np.einsum("bgi...,goi->bgo...", padded[(slice(None),) * 3 + window], weights[(slice(None),) * 3 + offset])
+    padded = widen(pad_array(data, attrs.padding[:spatial], attrs.padding[spatial:]), attrs.out_dtype)
+    weights = widen(kernel, attrs.out_dtype)
+    sizes = output_sizes("nn.conv", data.shape[2:], kernel.shape[2:], attrs)
+    batch, out_channels, groups = data.shape[0], kernel.shape[0], attrs.groups
+    padded = padded.reshape(batch, groups, -1, *padded.shape[2:])
+    weights = weights.reshape(groups, out_channels // groups, *kernel.shape[1:])
+    out = np.zeros((batch, groups, out_channels // groups, *sizes), padded.dtype)
+    for offset, view in views(padded, kernel.shape[2:], attrs, sizes):
+        out += np.einsum("bgi...,goi->bgo...", view, weights[(..., *offset)])
     result = out.reshape(batch, out_channels, *sizes)
     if bias is not None:
-        result = result + bias.astype(wide).reshape(-1, *[1] * spatial)
-    return result.astype(data.dtype)
+        result = result + widen(bias).reshape(-1, *[1] * spatial)
+    return result if attrs.out_dtype else result.astype(data.dtype)
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, kernel: Any, bias: Any = None) -> Any:
-    batch, channels, *size = T.shape(data)
-    out_channels, group_channels, *window = T.shape(kernel)
-    spatial, group = len(size), attrs.groups
+    batch, _, *sizes = T.shape(data)
+    out_channels, group_channels, *windows = T.shape(kernel)
+    spatial, groups = len(sizes), attrs.groups
+    dtype = attrs.out_dtype or T.dtype(data)
+    total = wide_dtype(dtype)
     before, after = attrs.padding[:spatial], attrs.padding[spatial:]
-    padded = data
-    if any(attrs.padding):
-
-        def pad(n: Any, c: Any, *position: Any) -> Any:
-            inside = [
-                condition
-                for p, b, a, s in zip(position, before, after, size, strict=True)
-                for condition in ([p >= b] if b else []) + ([p < s + b] if a else [])
-            ]
-            value = data(n, c, *(p - b for p, b in zip(position, before, strict=True)))
-            return T.if_then_else(T.all(*inside), value, T.const(0, T.dtype(data)))
-
-        shape = [s + b + a for s, b, a in zip(size, before, after, strict=True)]
-        padded = T.compute((batch, channels, *shape), pad, "conv_pad")
+    padded = pad_stage(T, data, before, after, T.const(0, T.dtype(data)), "conv_pad")
     out = [
-        T.floor_div(s + b + a - (w - 1) * d - 1, stride) + 1
-        for s, b, a, w, d, stride in zip(size, before, after, window, attrs.dilations, attrs.strides, strict=True)
+        T.floor_div(size + T.dim(b) + T.dim(a) - (w - 1) * d - 1, stride) + 1
+        for size, b, a, w, d, stride in zip(sizes, before, after, windows, attrs.dilations, attrs.strides, strict=True)
     ]
     channel = T.reduce_axis(group_channels, "ic")
-    offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
-    per_group = out_channels // group
+    offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(windows)]
+    per_group = out_channels // groups
 
     def body(n: Any, o: Any, *position: Any) -> Any:
-        source = channel if group == 1 else T.floor_div(o, per_group) * group_channels + channel
-        at = [
-            p * s + k * d for p, s, k, d in zip(position, attrs.strides, offsets, attrs.dilations, strict=True)
-        ]
-        return T.sum(padded(n, source, *at) * kernel(o, channel, *offsets), [channel, *offsets])
+        source = channel if groups == 1 else T.floor_div(o, per_group) * group_channels + channel
+        at = [p * s + k * d for p, s, k, d in zip(position, attrs.strides, offsets, attrs.dilations, strict=True)]
+        value = T.cast(padded(n, source, *at), total) * T.cast(kernel(o, channel, *offsets), total)
+        return T.sum(value, [channel, *offsets])
 
-    result = T.compute((batch, out_channels, *out), body, "conv")
-    if bias is None:
-        return result
-    return T.compute((batch, out_channels, *out), lambda n, o, *p: result(n, o, *p) + bias(o), "conv_bias")
+    shape = (batch, out_channels, *out)
+    return finish_sums(T, "conv", T.compute(shape, body, "conv"), dtype, bias)
 
 
 register(
@@ -121,6 +87,6 @@ register(
         _relation,
         _reference,
         _compute,
-        attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1},
+        attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1, "out_dtype": None},
     )
 )

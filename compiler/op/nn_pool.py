@@ -1,0 +1,318 @@
+"""Pooling over spatial axes: maximum, maximum with its place, average, p-norm (ONNX MaxPool, AveragePool, LpPool).
+
+Data is NC + spatial. With ``ceil_mode`` a last window may reach beyond the padding, see `output_sizes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..diagnostics import CompileError
+from ..relay.expr import Attrs
+from ..relay.types import DTYPES, TensorType, TupleType, Type
+from .accumulate import wide_dtype, widen
+from .base import REQUIRED, FusionKind, Op, register, tensors
+from .window import check_window, output_sizes, pad_array, pad_stage, span, views
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_ORDERED = (*_FLOATS, *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+
+
+def _pooled(name: str, attrs: Attrs, args: Sequence[Type], dtypes: Sequence[str]) -> TensorType:
+    (data,) = tensors(name, args, 1)
+    if data.dtype not in dtypes:
+        raise CompileError(f"{name} of {data.dtype}", expected=f"one of: {', '.join(dtypes)}")
+    if data.rank < 3 or len(attrs.window) != data.rank - 2:
+        raise CompileError(
+            f"{name} of data {data.shape} with a window {attrs.window}",
+            expected="batch, channels and as many spatial axes as the window has",
+        )
+    check_window(name, attrs, data.rank - 2)
+    sizes = output_sizes(name, data.shape[2:], attrs.window, attrs, attrs.ceil_mode)
+    return TensorType((*data.shape[:2], *sizes), data.dtype)
+
+
+def _padded_views(name: str, attrs: Attrs, data: np.ndarray, fill: Any) -> Any:
+    """Output sizes, and the views of the data, padded by `fill` as far as any window reaches."""
+    spatial = data.ndim - 2
+    sizes = output_sizes(name, data.shape[2:], attrs.window, attrs, attrs.ceil_mode)
+    before, after = attrs.padding[:spatial], list(attrs.padding[spatial:])
+    for axis, size in enumerate(sizes):
+        reach = (size - 1) * attrs.strides[axis] + span(attrs.window[axis], attrs.dilations[axis])
+        after[axis] = max(after[axis], reach - data.shape[2 + axis] - before[axis])
+    return sizes, views(pad_array(data, before, after, fill), attrs.window, attrs, sizes)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An axis of a pooling, in TVM expressions."""
+
+    size: Any
+    out: Any
+    window: int
+    stride: int
+    dilation: int
+    before: Any
+    after: Any
+    behind: Any  # padding behind the data that every load stays within
+
+    def count(self, T: Any, position: Any, include_padding: bool) -> Any:
+        """Places of the window at an output position that count for an average."""
+        start = position * self.stride - self.before
+
+        def places(bound: Any) -> Any:  # with start + place * dilation < bound
+            return T.floor_div(bound - start + self.dilation - 1, self.dilation)
+
+        if include_padding:
+            return T.minimum(places(self.size + self.after), self.window)
+        return T.minimum(places(self.size), self.window) - T.maximum(places(0), 0)
+
+
+def _places(T: Any, attrs: Attrs, data: Any) -> list[_Place]:
+    _, _, *sizes = T.shape(data)
+    spatial, result = len(sizes), []
+    for axis, (size, window, stride, dilation) in enumerate(
+        zip(sizes, attrs.window, attrs.strides, attrs.dilations, strict=True)
+    ):
+        before, after = T.dim(attrs.padding[axis]), T.dim(attrs.padding[spatial + axis])
+        width = span(window, dilation)
+        steps = size + before + after - width
+        out = T.floor_div(steps + stride - 1 if attrs.ceil_mode else steps, stride) + 1
+        if attrs.ceil_mode:
+            out = _minimum(T, out, T.floor_div(size + before - 1, stride) + 1)
+        behind = after
+        if attrs.ceil_mode:
+            reach = (out - 1) * stride + width - size - before
+            behind = max(reach, after) if _is_static(reach, after) else T.maximum(reach, after)
+        out, behind = (int(v) if hasattr(v, "value") else v for v in (out, behind))
+        result.append(_Place(size, out, window, stride, dilation, before, after, behind))
+    return result
+
+
+def _is_static(*values: Any) -> bool:
+    return all(isinstance(v, int) for v in values)
+
+
+def _minimum(T: Any, left: Any, right: Any) -> Any:
+    return min(left, right) if _is_static(left, right) else T.minimum(left, right)
+
+
+def _reduction(
+    T: Any, attrs: Attrs, data: Any, fill: Any, body: Callable[[Any, Sequence[Any], Sequence[Any]], Any]
+) -> tuple[Any, list[_Place]]:
+    """The stage "pool": ``body(padded data, index into it, reduce axes)`` for all windows."""
+    batch, channels, *_ = T.shape(data)
+    places = _places(T, attrs, data)
+    padded = pad_stage(T, data, [p.before for p in places], [p.behind for p in places], fill, "pool_pad")
+    offsets = [T.reduce_axis(p.window, f"k{axis}") for axis, p in enumerate(places)]
+
+    def window(n: Any, c: Any, *position: Any) -> Any:
+        at = [i * p.stride + k * p.dilation for i, k, p in zip(position, offsets, places, strict=True)]
+        return body(padded, (n, c, *at), offsets)
+
+    return T.compute((batch, channels, *(p.out for p in places)), window, "pool"), places
+
+
+def _define(
+    name: str,
+    relation: Callable[[Attrs, Sequence[Type]], Type],
+    reference: Callable[[Attrs, np.ndarray], Any],
+    compute: Callable[[Any, Attrs, Any], Any],
+    **attributes: Any,
+) -> None:
+    window = {"window": REQUIRED, "strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "ceil_mode": False}
+    # An anchor, not a reduction: a producer fused into overlapping windows would be computed again for each.
+    register(Op(name, FusionKind.ANCHOR, relation, reference, compute, attributes={**window, **attributes}))
+
+
+# Maximum
+
+
+def _lowest(dtype: np.dtype) -> Any:
+    return -np.inf if dtype.kind in "fV" else np.iinfo(dtype).min
+
+
+def _max_pool_reference(attrs: Attrs, data: np.ndarray) -> np.ndarray:
+    sizes, parts = _padded_views("nn.max_pool", attrs, data, _lowest(data.dtype))
+    result = np.full((*data.shape[:2], *sizes), _lowest(data.dtype), data.dtype)
+    for _, part in parts:
+        result = np.maximum(result, part)
+    return result
+
+
+def _max_pool_compute(T: Any, attrs: Attrs, data: Any) -> Any:
+    dtype = T.dtype(data)
+    lowest = T.const(_lowest(DTYPES[dtype][0]), dtype)
+    # Not T.max_reduce, which begins with the lowest finite number.
+    maximum = T.reducer(lambda left, right: T.maximum(left, right), lambda _: lowest, "maximum")
+    result, _ = _reduction(T, attrs, data, lowest, lambda padded, at, offsets: maximum(padded(*at), offsets))
+    return result
+
+
+_define(
+    "nn.max_pool",
+    lambda attrs, args: _pooled("nn.max_pool", attrs, args, _ORDERED),
+    _max_pool_reference,
+    _max_pool_compute,
+)
+
+
+# Maximum with its place in the flattened tensor; column_major counts the first spatial axis fastest
+
+
+def _indices_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
+    values = _pooled("nn.max_pool_indices", attrs, args, _ORDERED)
+    return TupleType((values, TensorType(values.shape, "int64")))
+
+
+def _indices_reference(attrs: Attrs, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    spatial = data.shape[2:]
+    order = "F" if attrs.column_major else "C"
+    channel = np.arange(data.shape[0] * data.shape[1]).reshape(*data.shape[:2], *[1] * len(spatial))
+    places = channel * np.prod(spatial, dtype=np.int64) + np.arange(np.prod(spatial)).reshape(spatial, order=order)
+    sizes, values = _padded_views("nn.max_pool_indices", attrs, data, _lowest(data.dtype))
+    _, indices = _padded_views("nn.max_pool_indices", attrs, places, -1)
+    best = np.full((*data.shape[:2], *sizes), _lowest(data.dtype), data.dtype)
+    found = np.full(best.shape, -1, np.int64)
+    for (_, value), (_, index) in zip(values, indices, strict=True):
+        better = (index >= 0) & ((found < 0) | (value > best))
+        best, found = np.where(better, value, best), np.where(better, index, found)
+    return best, found
+
+
+def _indices_compute(T: Any, attrs: Attrs, data: Any) -> tuple[Any, Any]:
+    dtype = T.dtype(data)
+    lowest, nowhere = T.const(_lowest(DTYPES[dtype][0]), dtype), T.max_value("int32")
+    _, channels, *spatial = T.shape(data)
+
+    def better(left: Any, right: Any) -> tuple[Any, Any]:
+        # Of equal values the first, in whichever order a schedule walks over the window.
+        take = T.any(left[0] > right[0], T.all(left[0] == right[0], left[1] < right[1]))
+        return T.select(take, left[0], right[0]), T.select(take, left[1], right[1])
+
+    argument_maximum = T.reducer(better, lambda *_: (lowest, nowhere), "argument_maximum")
+
+    def flat(index: Sequence[Any], extents: Sequence[Any]) -> Any:
+        total = index[0]
+        for i, extent in zip(index[1:], extents[1:], strict=True):
+            total = total * extent + i
+        return total
+
+    def body(padded: Any, at: Sequence[Any], offsets: Sequence[Any]) -> Any:
+        position = [i - T.dim(b) for i, b in zip(at[2:], attrs.padding, strict=False)]
+        inside = T.all(*(c for p, size in zip(position, spatial, strict=True) for c in (p >= 0, p < size)))
+        return argument_maximum((padded(*at), T.select(inside, flat(position, spatial), nowhere)), offsets)
+
+    (values, places), _ = _reduction(T, attrs, data, lowest, body)
+
+    def index(n: Any, c: Any, *position: Any) -> Any:
+        place = places(n, c, *position)
+        if attrs.column_major:
+            coordinates = []
+            for extent in reversed(spatial):
+                coordinates.append(T.floor_mod(place, extent))
+                place = T.floor_div(place, extent)
+            place = flat(coordinates, spatial[::-1])
+        size = 1
+        for extent in spatial:
+            size = size * extent
+        channel = T.cast(n, "int64") * channels + c
+        return channel * size + T.cast(place, "int64")
+
+    return values, T.compute(T.shape(values), index, "pool_indices")
+
+
+_define("nn.max_pool_indices", _indices_relation, _indices_reference, _indices_compute, column_major=False)
+
+
+# Average
+
+
+def _average_reference(attrs: Attrs, data: np.ndarray) -> np.ndarray:
+    spatial, wide = data.shape[2:], widen(data)
+    sizes, parts = _padded_views("nn.average_pool", attrs, wide, 0)
+    total = np.zeros((*data.shape[:2], *sizes), wide.dtype)
+    for _, part in parts:
+        total = total + part
+    count = np.ones((), wide.dtype)
+    for axis, size in enumerate(spatial):
+        start = np.arange(sizes[axis]) * attrs.strides[axis] - attrs.padding[axis]
+        places = start[:, None] + np.arange(attrs.window[axis]) * attrs.dilations[axis]
+        after = attrs.padding[len(spatial) + axis] if attrs.count_include_pad else 0
+        inside = (places < size + after) & (attrs.count_include_pad | (places >= 0))
+        count = np.multiply.outer(count, inside.sum(axis=1, dtype=wide.dtype))
+    return (total / np.maximum(count, 1)).astype(data.dtype)
+
+
+def _average_compute(T: Any, attrs: Attrs, data: Any) -> Any:
+    dtype = T.dtype(data)
+    wide = wide_dtype(dtype)
+    total, places = _reduction(
+        T, attrs, data, T.const(0, dtype), lambda padded, at, offsets: T.sum(T.cast(padded(*at), wide), offsets)
+    )
+    padded = any(not isinstance(p, int) or p for p in attrs.padding)
+
+    def body(n: Any, c: Any, *position: Any) -> Any:
+        count: Any = 1
+        for i, place in zip(position, places, strict=True):
+            whole = not attrs.ceil_mode and (attrs.count_include_pad or not padded)
+            count = count * (place.window if whole else place.count(T, i, attrs.count_include_pad))
+        divisor = T.const(count, wide) if isinstance(count, int) else T.cast(T.maximum(count, 1), wide)
+        return T.cast(total(n, c, *position) / divisor, dtype)
+
+    return T.compute(T.shape(total), body, "pool_average")
+
+
+_define(
+    "nn.average_pool",
+    lambda attrs, args: _pooled("nn.average_pool", attrs, args, _FLOATS),
+    _average_reference,
+    _average_compute,
+    count_include_pad=False,
+)
+
+
+# p-norm
+
+
+def _norm_reference(attrs: Attrs, data: np.ndarray) -> np.ndarray:
+    wide = widen(data)
+    sizes, parts = _padded_views("nn.lp_pool", attrs, wide, 0)
+    total = np.zeros((*data.shape[:2], *sizes), wide.dtype)
+    for _, part in parts:
+        total = total + np.abs(part) ** wide.dtype.type(attrs.p)
+    return (total ** wide.dtype.type(1 / attrs.p)).astype(data.dtype)
+
+
+def _norm_compute(T: Any, attrs: Attrs, data: Any) -> Any:
+    dtype = T.dtype(data)
+    wide = wide_dtype(dtype)
+
+    def power(value: Any) -> Any:
+        if attrs.p == 2:
+            return value * value
+        value = T.math("abs", value)
+        return value if attrs.p == 1 else T.math("pow", value, T.const(float(attrs.p), wide))
+
+    def root(value: Any) -> Any:
+        if attrs.p == 2:
+            return T.math("sqrt", value)
+        return value if attrs.p == 1 else T.math("pow", value, T.const(1 / attrs.p, wide))
+
+    total, _ = _reduction(
+        T, attrs, data, T.const(0, dtype), lambda padded, at, offsets: T.sum(power(T.cast(padded(*at), wide)), offsets)
+    )
+    return T.compute(T.shape(total), lambda *i: T.cast(root(total(*i)), dtype), "pool_norm")
+
+
+_define(
+    "nn.lp_pool",
+    lambda attrs, args: _pooled("nn.lp_pool", attrs, args, _FLOATS),
+    _norm_reference,
+    _norm_compute,
+    p=2,
+)
