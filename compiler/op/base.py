@@ -213,7 +213,11 @@ def broadcast_shape(name: str, *shapes: Sequence[Dimension]) -> tuple[Dimension,
 
 def broadcast_dims(T: Any, tensors: Sequence[Any]) -> list[Any]:
     """Shape of TE tensors broadcast together: `broadcast_shape`, for computes."""
-    shapes = [T.shape(t) for t in tensors]
+    return broadcast_extents(T, [T.shape(t) for t in tensors])
+
+
+def broadcast_extents(T: Any, shapes: Sequence[Sequence[Any]]) -> list[Any]:
+    """Shape of the shapes of TE tensors broadcast together."""
     result: list[Any] = []
     for axis in range(-max((len(s) for s in shapes), default=0), 0):
         dims = [s[axis] for s in shapes if len(s) >= -axis]
