@@ -2,59 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..diagnostics import CompileError
-from ..relay.expr import Attrs
-from ..relay.types import TensorType, Type
-from .base import FusionKind, Op, register, tensors
+from .base import FLOATS, INTEGERS, NUMBERS, SIGNED_INTEGERS
+from .elementwise import define
+from .shape_arithmetic import absolute, equal, sign
 
-FLOATS = ("float16", "bfloat16", "float32", "float64")
-SIGNED = (*FLOATS, "int8", "int16", "int32", "int64")
-NUMBERS = (*SIGNED, "uint8", "uint16", "uint32", "uint64")
+SIGNED = FLOATS + SIGNED_INTEGERS
 
-
-def _define(
-    name: str,
-    reference: Callable[[np.ndarray], np.ndarray],
-    scalar: Callable[[Any, Any], Any],
-    dtypes: Sequence[str] = FLOATS,
-    result: str | None = None,
-    shape_value: bool = False,
-) -> None:
-    """Register an operator: numpy reference, scalar compute ``(T, x)``, element types, type of the result."""
-
-    def relation(attrs: Attrs, args: Sequence[Type]) -> Type:
-        (x,) = tensors(name, args, 1)
-        if x.dtype not in dtypes:
-            raise CompileError(f"{name} of {x.dtype}", expected=f"one of: {', '.join(dtypes)}")
-        return TensorType(x.shape, result or x.dtype)
-
-    def evaluate(attrs: Attrs, x: np.ndarray) -> np.ndarray:
-        value = np.asarray(reference(x))
-        return value if x.dtype == object else value.astype(np.bool_ if result == "bool" else x.dtype)
-
-    def compute(T: Any, attrs: Attrs, x: Any) -> Any:
-        return T.compute(T.shape(x), lambda *i: scalar(T, x(*i)), name.replace(".", "_"))
-
-    register(Op(name, FusionKind.ELEMENTWISE, relation, evaluate, compute, shape_value=shape_value))
+#: The error function of arrays, which numpy lacks.
+erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
 def _libm(name: str) -> Callable[[Any, Any], Any]:
     return lambda T, x: T.math(name, x)
 
 
-def _wide(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Evaluate 16-bit floats in float32, as the kernels do."""
-    return lambda x: function(x.astype(np.float32) if x.dtype.itemsize == 2 and x.dtype.kind != "i" else x)
+#: Functions of C's math library under the same name.
+_LIBM: dict[str, Callable[..., Any]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "sqrt": np.sqrt,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "asin": np.arcsin,
+    "acos": np.arccos,
+    "atan": np.arctan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "asinh": np.arcsinh,
+    "acosh": np.arccosh,
+    "atanh": np.arctanh,
+    "ceil": np.ceil,
+    "floor": np.floor,
+    "erf": erf,
+}
+
+for _name, _function in _LIBM.items():
+    define(_name, _function, _libm(_name))
+
+define("round", np.rint, _libm("nearbyint"))  # halves to even
+define("reciprocal", np.reciprocal, lambda T, x: T.const(1, T.dtype(x)) / x)
+define("sigmoid", lambda x: 1 / (1 + np.exp(-x)), lambda T, x: _sigmoid(T, x))
+define("abs", np.abs, lambda T, x: T.math("abs", x), dtypes=NUMBERS, on_dims=absolute)
+define("negative", np.negative, lambda T, x: -x, dtypes=SIGNED, on_dims=lambda x: -x)
+define("sign", np.sign, lambda T, x: _sign(T, x), dtypes=NUMBERS, on_dims=sign)
+define("bitwise_not", np.bitwise_not, lambda T, x: ~x, dtypes=INTEGERS)
+define(
+    "logical_not",
+    np.logical_not,
+    lambda T, x: T.logical_not(x),
+    dtypes=("bool",),
+    on_dims=lambda x: int(equal(x, 0)),
+)
+define("isnan", np.isnan, lambda T, x: T.math("isnan", x), result="bool")
+define(
+    "isinf",
+    lambda x, negative, positive: (np.isneginf(x) & negative) | (np.isposinf(x) & positive),
+    lambda T, x, negative, positive: _isinf(T, x, negative, positive),
+    result="bool",
+    attributes={"negative": True, "positive": True},
+)
 
 
-_define("exp", _wide(np.exp), _libm("exp"))
-_define("sqrt", _wide(np.sqrt), _libm("sqrt"))
-_define("tanh", _wide(np.tanh), _libm("tanh"))
-_define("sigmoid", _wide(lambda x: 1 / (1 + np.exp(-x))), lambda T, x: T.const(1, T.dtype(x)) / (T.const(1, T.dtype(x)) + T.math("exp", -x)))
-_define("negative", np.negative, lambda T, x: T.const(0, T.dtype(x)) - x, NUMBERS, shape_value=True)
-_define("nn.relu", lambda x: np.maximum(x, 0), lambda T, x: T.maximum(x, T.const(0, T.dtype(x))), NUMBERS)
+def _sigmoid(T: Any, x: Any) -> Any:
+    one = T.const(1, T.dtype(x))
+    return one / (one + T.math("exp", -x))
+
+
+def _sign(T: Any, x: Any) -> Any:
+    zero, one = T.const(0, T.dtype(x)), T.const(1, T.dtype(x))
+    if T.dtype(x).startswith("uint"):
+        return T.select(x > zero, one, zero)
+    return T.select(x > zero, one, T.select(x < zero, -one, x))  # 0, -0 and NaN are their own sign
+
+
+def _isinf(T: Any, x: Any, negative: bool, positive: bool) -> Any:
+    largest = T.max_value(T.dtype(x))
+    signs = ([x > largest] if positive else []) + ([x < -largest] if negative else [])
+    return T.any(*signs) if signs else T.const(False, "bool")
