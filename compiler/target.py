@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """How C for a target is compiled and linked.
+    """How C for a target is compiled and linked: see `artifact.toolchain`.
+
+    The baseline is what every processor of the family runs. The runtime is compiled for it, since its check of the
+    processor must not itself need what it looks for.
 
     Attributes
     ----------
     gcc_prefixes : tuple of str
-        Prefixes of GNU compilers that make code for the target, such as ``aarch64-linux-gnu-``; ``""`` is the native one.
-    zig_target : str
-        What ``zig cc -target`` takes; empty where zig cannot.
-    zig_cpu : str
-        What ``zig cc -mcpu=`` takes.
-    flags : tuple of str
-        Flags for gcc (``-march=...``, ``-mfpu=...``).
+        Prefixes of GNU compilers that make code for the target, such as ``aarch64-linux-gnu-``.
     package : str
-        The Debian package to install when no compiler is found.
+        The Debian package with such a compiler.
+    flags, baseline_flags : tuple of str
+        Flags of gcc and clang for the target's processor and for the baseline.
+    zig_target : str
+        What ``zig cc -target`` takes.
+    zig_cpu, zig_baseline_cpu : str
+        What ``zig cc -mcpu=`` takes; it has names of its own.
+    zig_headers : str
+        Folder of the C library's headers within Zig's, for targets whose library Zig cannot build; else empty.
     """
 
     gcc_prefixes: tuple[str, ...]
-    zig_target: str = ""
-    zig_cpu: str = ""
-    flags: tuple[str, ...] = ()
-    package: str = "gcc"
+    package: str
+    flags: tuple[str, ...]
+    baseline_flags: tuple[str, ...]
+    zig_target: str
+    zig_cpu: str
+    zig_baseline_cpu: str
+    zig_headers: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class Target:
         LLVM's names.
     features : tuple of str
         LLVM's attributes, such as ``+avx2``.
+    float_abi : str
+        LLVM's; empty: the triple's own.
     toolchain : Toolchain
     vector_bits, vector_registers : int
         Width and number of the SIMD registers; 0 without SIMD.
@@ -55,11 +66,14 @@ class Target:
     hosted : bool
         There is an operating system with libc and threads.
     required_cpu_features : tuple of str
-        What the processor must report at load time.
+        What the processor must report at load time, by LLVM's names; the runtime's machine check knows them.
     ram_bytes, flash_bytes : int or None
         Memory of a typical device, for warnings; None: not limited.
-    schedules : tuple of callables
-        Schedule rules in order of preference: see kernel.schedule.
+    schedules : str
+        Module with the schedule rules, as ``RULES`` in order of preference: see kernel.schedule. A name, since such a
+        module imports TVM.
+    aliases : tuple of str
+        Other names that users may know.
     """
 
     name: str
@@ -78,10 +92,15 @@ class Target:
     required_cpu_features: tuple[str, ...] = ()
     ram_bytes: int | None = None
     flash_bytes: int | None = None
-    schedules: tuple[Callable[..., Any], ...] = ()
+    schedules: str = ""
     aliases: tuple[str, ...] = ()
     description: str = ""
 
     def lanes(self, bits: int = 32) -> int:
         """Elements of a width that one vector register holds; 1 without SIMD."""
         return max(1, self.vector_bits // bits)
+
+    def schedule_rules(self) -> Sequence[Callable[..., Any]]:
+        """The schedule rules in order of preference; imports TVM."""
+        rules: Sequence[Callable[..., Any]] = importlib.import_module(self.schedules).RULES
+        return rules

@@ -1,0 +1,1 @@
+"""ARM Cortex-M microcontrollers, without an operating system."""
