@@ -1,0 +1,142 @@
+"""The pipeline end to end: model in, artifact out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from .diagnostics import CompileError
+from .executor.names import identifier
+from .executor.program import Program, build_program
+from .frontend.importer import import_model
+from .kernel.compile import compile_kernel
+from .kernel.kernel import Kernel
+from .relay.dimension import Dim
+from .relay.expr import Function, Module
+from .relay.types import TensorType
+from .target import Target
+from .transform.pipeline import PassContext, run_pipeline
+
+#: Below this number of kernels, starting worker processes (each imports TVM: 1.3 s) costs more than it saves.
+PARALLEL_KERNELS = 12
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compile.
+
+    Attributes
+    ----------
+    level : int
+        Optimisation, 0 to 3.
+    dims : mapping
+        Values for symbolic dimensions.
+    jobs : int
+        Processes that compile kernels.
+    print_after : callable or None
+        ``(pass name, Module)``, called after each pass.
+    progress : callable or None
+        ``(stage, done, total)``, called as the work goes on.
+    """
+
+    level: int = 3
+    dims: Mapping[str, int] = field(default_factory=dict)
+    jobs: int = 1
+    print_after: Callable[[str, Module], None] | None = None
+    progress: Callable[[str, int, int], None] | None = None
+
+    def report(self, stage: str, done: int = 0, total: int = 1) -> None:
+        if self.progress is not None:
+            self.progress(stage, done, total)
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """Everything that the artifact stage needs."""
+
+    module: Module
+    program: Program
+    kernels: tuple[Kernel, ...]
+    target: Target
+    model_hash: str
+
+
+def optimize(
+    source: str | Path | bytes | onnx.ModelProto, target: Target | None, options: Options, name: str | None = None
+) -> Module:
+    """Import a model and run the passes."""
+    options.report("import")
+    module = import_model(source, options.dims, name)
+    return run_pipeline(module, PassContext(target, options.level), options.print_after)
+
+
+def compile_model(
+    source: str | Path | bytes | onnx.ModelProto, target: Target, options: Options, name: str | None = None
+) -> Compiled:
+    """ONNX model -> program and kernels.
+
+    Raises
+    ------
+    CompileError
+        The model is broken, or uses what is not supported.
+    """
+    module = optimize(source, target, options, name)
+    kernels = compile_kernels(module, target, options)
+    symbols = model_symbols(module.main)
+    alignment = 64 if target.hosted else 16
+    program = build_program(module, kernels, symbols, alignment)
+    return Compiled(module, program, tuple(kernels.values()), target, hash_model(module, target, options))
+
+
+def model_symbols(main: Function) -> list[str]:
+    """Symbols of the model's inputs in order of first occurrence.
+
+    Raises
+    ------
+    CompileError
+        An input's dimension is an expression, not one symbol: run time could not solve for it.
+    """
+    found: dict[str, None] = {}
+    for param in main.params:
+        if isinstance(param.type, TensorType):
+            for dim in param.type.shape:
+                if isinstance(dim, Dim):
+                    names = sorted(dim.symbols())
+                    if len(names) != 1 or dim != Dim.symbol(names[0]):
+                        raise CompileError(f"the input's dimension {dim} is an expression", param.location)
+                    found[names[0]] = None
+    return list(found)
+
+
+def compile_kernels(module: Module, target: Target, options: Options) -> dict[str, Kernel]:
+    """Compile every primitive function; name -> kernel."""
+    prefix = identifier(module.name)
+    jobs = [(n, f, f"{prefix}_{identifier(n)}") for n, f in module.functions.items() if f.is_primitive]
+    kernels: dict[str, Kernel] = {}
+    if options.jobs > 1 and len(jobs) >= PARALLEL_KERNELS:
+        with ProcessPoolExecutor(options.jobs) as pool:
+            futures = [pool.submit(compile_kernel, f, symbol, target) for _, f, symbol in jobs]
+            for index, ((name, _, _), future) in enumerate(zip(jobs, futures, strict=True)):
+                options.report("kernels", index, len(jobs))
+                kernels[name] = future.result()
+        return kernels
+    for index, (name, function, symbol) in enumerate(jobs):
+        options.report("kernels", index, len(jobs))
+        kernels[name] = compile_kernel(function, symbol, target)
+    return kernels
+
+
+def hash_model(module: Module, target: Target, options: Options) -> str:
+    """SHA-256 over the optimised module, its weights, target and options."""
+    from .relay.printer import print_module
+
+    text = print_module(module)
+    facts: Any = {"module": text, "target": target.name, "cpu": target.cpu, "features": target.features}
+    return hashlib.sha256(json.dumps([facts, options.level], sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,265 @@
+"""Program -> model.c, which a person can read: one line per kernel call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..kernel.kernel import Kernel
+from ..relay.dimension import Dim, Dimension, symbols
+from ..relay.types import DTYPES, TensorType
+from .header import input_fields, output_fields, symbol_fields
+from .names import C_TYPES, c_comment, c_dimension, c_string, identifier
+from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
+from .wrappers import emit_kernel_declarations, is_parallel
+
+_HELPERS = """\
+static inline int64_t onnxc_floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+static inline int64_t onnxc_floor_mod(int64_t a, int64_t b) { return a - onnxc_floor_div(a, b) * b; }
+static inline int64_t onnxc_max(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t onnxc_min(int64_t a, int64_t b) { return a < b ? a : b; }
+"""
+
+
+def emit_model(
+    program: Program, *, model_hash: str, target: str, cpu_features: Sequence[str], threads: bool, shared: bool
+) -> str:
+    """Text of the model's C file.
+
+    Parameters
+    ----------
+    model_hash : str
+        SHA-256 of model and options.
+    target : str
+        Name of the target.
+    cpu_features : sequence of str
+        What the processor must have.
+    threads : bool
+        The target has threads.
+    shared : bool
+        It is for a shared library: define `onnxc_query` too.
+    """
+    return _Emitter(program, threads).text(model_hash, target, cpu_features, shared)
+
+
+class _Emitter:
+    def __init__(self, program: Program, threads: bool) -> None:
+        self.program, self.threads = program, threads
+        self.name = identifier(program.name)
+        self.symbols = {s: f"dim_{f}" for s, f in zip(program.symbols, symbol_fields(program), strict=True)}
+        self.kernels = list({s.kernel.symbol: s.kernel for s in _kernel_steps(program.steps)}.values())
+
+    def text(self, model_hash: str, target: str, cpu_features: Sequence[str], shared: bool) -> str:
+        program, name = self.program, self.name
+        parts = [
+            f"/* {c_comment(program.name)}, compiled by onnxc for {target}. */\n",
+            f'#include <stdbool.h>\n#include <string.h>\n\n#include "{name}.h"\n',
+        ]
+        if program.weights_size:
+            parts.append(f"extern const uint8_t {name}_weights[];\n")
+        if self.symbols:
+            parts.append(_HELPERS)
+        parts.append("/* ---- kernels ---- */\n")
+        parts.append(emit_kernel_declarations(self.kernels, self.threads))
+        parts.append("/* ---- the model ---- */\n")
+        parts.append(self._run())
+        parts.append(self._sizes())
+        parts.append(self._descriptor(model_hash, target, cpu_features))
+        parts.append(self._typed())
+        if shared:
+            parts.append(f"const onnxc_model *onnxc_query(uint32_t abi_version) {{ return {name}_query(abi_version); }}\n")
+        return "\n".join(parts)
+
+    def _dims(self, used: set[str]) -> list[str]:
+        return [
+            f"  const int64_t {variable} = symbols[{index}];"
+            for index, (symbol, variable) in enumerate(self.symbols.items())
+            if symbol in used
+        ]
+
+    def _run(self) -> str:
+        program = self.program
+        body = [line for step in program.steps for line in self._step(step, "  ")]
+        used: set[str] = set().union(*(symbols(o) for o in program.plan.offsets), *map(_step_symbols, program.steps))
+        lines = [
+            "/* Memory: I(k) the k-th input, O(k) the k-th output, A(n) byte n of the arena, W(n) byte n of the weights. */",
+            "#define I(k) (inputs[k])",
+            "#define O(k) (outputs[k])",
+            "#define A(n) ((void *)(arena + (n)))",
+            "#define W(n) ((const void *)(weights + (n)))",
+            "#define RUN(call) do { const onnxc_status status = (call); if (status != ONNXC_OK) return status; } while (0)",
+            "",
+            "static onnxc_status run(const void *const *inputs, void *const *outputs, const int64_t *symbols,",
+            "                        const onnxc_context *context) {",
+            "  uint8_t *const arena = context->arena;",
+            "  const onnxc_parallel *const parallel = context->parallel;",
+        ]
+        if program.weights_size:
+            lines.append(
+                f"  const uint8_t *const weights = context->weights != NULL ? (const uint8_t *)context->weights : {self.name}_weights;"
+            )
+            lines.append("  (void)weights;")
+        lines += ["  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;", *self._dims(used)]
+        return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
+
+    def _address(self, buffer: Buffer) -> str:
+        if buffer.kind == "input":
+            return f"I({buffer.index})"
+        if buffer.kind == "output":
+            return f"O({buffer.index})"
+        if buffer.kind == "weight":
+            assert buffer.constant is not None
+            return f"W({self.program.weight_offsets[buffer.constant.digest]})"
+        return f"A({c_dimension(self.program.plan.offsets[buffer.index], self.symbols)})"
+
+    def _step(self, step: Step, indent: str) -> list[str]:
+        comment = f" /* {c_comment(step.comment)} */" if step.comment else ""
+        if isinstance(step, CopyStep):
+            size = c_dimension(step.source.size, self.symbols)
+            size = f"(size_t)({size})" if isinstance(step.source.size, Dim) else size
+            return [f"{indent}memcpy({self._address(step.destination)}, {self._address(step.source)}, {size});{comment}"]
+        if isinstance(step, KernelStep):
+            arguments = [self._address(b) for b in step.arguments]
+            arguments += [f"(int32_t){self.symbols[s]}" for s in step.kernel.symbols]
+            if is_parallel(step.kernel, self.threads):
+                arguments.insert(0, "parallel")
+            return [f"{indent}RUN(call_{step.kernel.symbol}({', '.join(arguments)}));{comment}"]
+        lines = [f"{indent}if (*(const bool *){self._address(step.condition)}) {{{comment}"]
+        lines += [line for s in step.then_steps for line in self._step(s, indent + "  ")]
+        lines.append(f"{indent}}} else {{")
+        lines += [line for s in step.else_steps for line in self._step(s, indent + "  ")]
+        return [*lines, f"{indent}}}"]
+
+    def _sizes(self) -> str:
+        program = self.program
+        size = program.plan.size
+        lines = ["static size_t arena_size(const int64_t *symbols) {", *self._dims(symbols(size)), "  (void)symbols;"]
+        lines += [f"  return (size_t){_parenthesized(c_dimension(size, self.symbols))};", "}", ""]
+        dims = [d for t in program.output_types for d in t.shape]
+        used: set[str] = set().union(*map(symbols, dims))
+        lines += ["static void output_shapes(const int64_t *symbols, int64_t *shapes) {", *self._dims(used)]
+        lines += ["  (void)symbols, (void)shapes;"]
+        lines += [f"  shapes[{i}] = {c_dimension(d, self.symbols)};" for i, d in enumerate(dims)]
+        return "\n".join([*lines, "}", ""])
+
+    def _descriptor(self, model_hash: str, target: str, cpu_features: Sequence[str]) -> str:
+        program, name = self.program, self.name
+        lines: list[str] = []
+        tables = {
+            "inputs": [(p.name, p.type) for p in program.inputs],
+            "outputs": list(zip(program.output_names, program.output_types, strict=True)),
+        }
+        for kind, entries in tables.items():
+            infos = []
+            for index, (tensor, type_) in enumerate(entries):
+                assert isinstance(type_, TensorType)
+                shape = "NULL"
+                if type_.rank:
+                    shape = f"{kind}_shape_{index}"
+                    dims = ", ".join(self._described(d) for d in type_.shape)
+                    lines.append(f"static const int64_t {shape}[] = {{{dims}}};")
+                code, _ = C_TYPES[type_.dtype]
+                bits = DTYPES[type_.dtype][1]
+                infos.append(f"  {{{c_string(tensor)}, {{{code}, {bits}, 1}}, {type_.rank}, {shape}}},")
+            if infos:
+                lines += [f"static const onnxc_tensor_info {kind}_info[] = {{", *infos, "};"]
+        if program.symbols:
+            lines.append(f"static const char *const symbol_names[] = {{{', '.join(map(c_string, program.symbols))}}};")
+        fields = {
+            "abi_version": "ONNXC_ABI_VERSION",
+            "struct_size": "sizeof(onnxc_model)",
+            "name": c_string(program.name),
+            "hash": c_string(model_hash),
+            "target": c_string(target),
+            "cpu_features": c_string(",".join(cpu_features)),
+            "num_inputs": str(len(program.inputs)),
+            "num_outputs": str(len(program.output_names)),
+            "num_symbols": str(len(program.symbols)),
+            "inputs": "inputs_info" if program.inputs else "NULL",
+            "outputs": "outputs_info",
+            "symbols": "symbol_names" if program.symbols else "NULL",
+            "weights_size": str(program.weights_size),
+            "weights_external": "0",
+            "arena_size": "arena_size",
+            "output_shapes": "output_shapes",
+            "run": "run",
+        }
+        lines += ["", "static const onnxc_model model = {", *(f"  .{k} = {v}," for k, v in fields.items()), "};", ""]
+        lines += [
+            f"const onnxc_model *{name}_query(uint32_t abi_version) {{",
+            "  return abi_version == ONNXC_ABI_VERSION ? &model : NULL;",
+            "}",
+            "",
+        ]
+        return "\n".join(lines)
+
+    def _described(self, dim: Dimension) -> str:
+        if isinstance(dim, int):
+            return str(dim)
+        for index, symbol in enumerate(self.program.symbols):
+            if dim == Dim.symbol(symbol):
+                return f"ONNXC_SYMBOL({index})"
+        return "ONNXC_EXPRESSION"
+
+    def _typed(self) -> str:
+        program, name = self.program, self.name
+        inputs, outputs, dims = input_fields(program), output_fields(program), symbol_fields(program)
+        lines = []
+        values = "NULL"
+        if dims:
+            values = "values"
+            copies = ", ".join(f"symbols->{d}" for d in dims)
+            lines += [
+                f"size_t {name}_arena_size(const {name}_symbols *symbols) {{",
+                f"  const int64_t values[] = {{{copies}}};",
+                "  return arena_size(values);",
+                "}",
+                "",
+            ]
+        extra = f"const {name}_symbols *symbols, " if dims else ""
+        lines += [
+            f"onnxc_status {name}_run(const {name}_inputs *inputs, const {name}_outputs *outputs, {extra}void *arena,",
+            f"{' ' * (len(name) + 18)}const onnxc_parallel *parallel) {{",
+            "  const onnxc_context context = {.arena = arena, .parallel = parallel};",
+        ]
+        if dims:
+            lines.append(f"  const int64_t values[] = {{{copies}}};")
+        ins = ", ".join(f"inputs->{f}" for f in inputs) or "NULL"
+        outs = ", ".join(f"outputs->{f}" for f in outputs)
+        lines += ["  if (inputs == NULL || outputs == NULL) return ONNXC_ERROR_ARGUMENT;"]
+        if program.plan.size != 0:
+            lines += ["  if (arena == NULL) return ONNXC_ERROR_ARENA;"]
+        lines += [
+            f"  const void *const in[] = {{{ins}}};",
+            f"  void *const out[] = {{{outs}}};",
+            f"  return run(in, out, {values}, &context);",
+            "}",
+            "",
+        ]
+        return "\n".join(lines)
+
+
+def _parenthesized(text: str) -> str:
+    return text if text.isdigit() else f"({text})"
+
+
+def _kernel_steps(steps: Sequence[Step]) -> list[KernelStep]:
+    found: list[KernelStep] = []
+    for step in steps:
+        if isinstance(step, KernelStep):
+            found.append(step)
+        elif isinstance(step, IfStep):
+            found += _kernel_steps(step.then_steps) + _kernel_steps(step.else_steps)
+    return found
+
+
+def _step_symbols(step: Step) -> set[str]:
+    if isinstance(step, KernelStep):
+        return set(step.kernel.symbols)
+    if isinstance(step, CopyStep):
+        return symbols(step.source.size)
+    return set().union(*map(_step_symbols, (*step.then_steps, *step.else_steps)))
+
+
+def program_kernels(program: Program) -> list[Kernel]:
+    """The distinct kernels of a program, in order of first use."""
+    return list({s.kernel.symbol: s.kernel for s in _kernel_steps(program.steps)}.values())

@@ -1,0 +1,85 @@
+"""Program -> model.h: sizes, typed structs and functions."""
+
+from __future__ import annotations
+
+from ..relay.types import TensorType
+from .names import C_TYPES, c_comment, identifier, identifiers
+from .program import Program
+
+
+def input_fields(program: Program) -> list[str]:
+    return identifiers(p.name for p in program.inputs)
+
+
+def output_fields(program: Program) -> list[str]:
+    return identifiers(program.output_names)
+
+
+def symbol_fields(program: Program) -> list[str]:
+    return identifiers(program.symbols)
+
+
+def emit_header(program: Program) -> str:
+    """Text of the model's header."""
+    name = identifier(program.name)
+    upper = name.upper()
+    lines = [
+        f"/* {c_comment(program.name)}: interface, made by onnxc. */",
+        f"#ifndef {upper}_H",
+        f"#define {upper}_H",
+        "",
+        "#include <stdbool.h>",
+        "",
+        '#include "onnxc_runtime.h"',
+        "",
+        "#ifdef __cplusplus",
+        'extern "C" {',
+        "#endif",
+        "",
+    ]
+    if isinstance(program.plan.size, int):
+        lines += ["/* Bytes of scratch memory for one run. */", f"#define {upper}_ARENA_SIZE {program.plan.size}u"]
+    lines += [f"#define {upper}_WEIGHTS_SIZE {program.weights_size}u", ""]
+    inputs, outputs, symbols = input_fields(program), output_fields(program), symbol_fields(program)
+    types = [p.type for p in program.inputs]
+    sizes = []
+    for kind, fields, field_types in (("INPUT", inputs, types), ("OUTPUT", outputs, program.output_types)):
+        for field, type_ in zip(fields, field_types, strict=True):
+            assert isinstance(type_, TensorType)
+            if isinstance(type_.size, int):
+                sizes.append(f"#define {upper}_{kind}_{field.upper()}_SIZE {type_.size}u")
+    if sizes:
+        lines += ["/* Elements of the tensors. */", *sizes, ""]
+    lines += _struct(f"{name}_inputs", inputs, types, "const ")
+    lines += _struct(f"{name}_outputs", outputs, list(program.output_types), "")
+    if symbols:
+        lines += ["/* The dimensions that are only known at run time, each at least 1. */", "typedef struct {"]
+        lines += [f"  int64_t {s};" for s in symbols] + [f"}} {name}_symbols;", ""]
+        lines += ["/* Bytes of scratch memory for one run. */"]
+        lines += [f"size_t {name}_arena_size(const {name}_symbols *symbols);", ""]
+    extra = f"const {name}_symbols *symbols, " if symbols else ""
+    lines += [
+        "/* Run the model. Checks nothing but NULL pointers; arena is aligned to ONNXC_ALIGNMENT bytes; parallel may be",
+        " * NULL. Give memory to one run at a time. */",
+        f"ONNXC_EXPORT onnxc_status {name}_run(const {name}_inputs *inputs, const {name}_outputs *outputs, {extra}void *arena,",
+        f"{' ' * (len(name) + 31)}const onnxc_parallel *parallel);",
+        "",
+        "/* The model for the functions of onnxc_runtime.h; NULL for another version of the interface. */",
+        f"ONNXC_EXPORT const onnxc_model *{name}_query(uint32_t abi_version);",
+        "",
+        "#ifdef __cplusplus",
+        "}",
+        "#endif",
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _struct(name: str, fields: list[str], types: list, qualifier: str) -> list[str]:
+    lines = ["typedef struct {"]
+    for field, type_ in zip(fields, types, strict=True):
+        lines.append(f"  {qualifier}{C_TYPES[type_.dtype][1]} *{field}; /* {c_comment(str(type_.shape))} */")
+    if not fields:
+        lines.append("  char unused; /* C has no empty structs */")
+    return [*lines, f"}} {name};", ""]

@@ -1,0 +1,93 @@
+"""Kernels -> C text that declares them and calls them, on one thread or on many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ..kernel.kernel import Kernel, Phase
+from ..relay.dimension import symbols as dimension_symbols
+from .names import C_TYPES, c_dimension, identifiers
+
+#: Kernels of fewer operations than this stay on one thread: waking others costs some microseconds.
+PARALLEL_THRESHOLD = 100_000
+
+
+def parameters(kernel: Kernel) -> list[tuple[str, str]]:
+    """(C type, name) of the parameters that all phases share."""
+    result = [(f"const {C_TYPES[t.dtype][1]} *", f"in{i}") for i, t in enumerate(kernel.inputs)]
+    result += [(f"{C_TYPES[t.dtype][1]} *", f"out{i}") for i, t in enumerate(kernel.outputs)]
+    result += [("void *", f"workspace{i}") for i in range(len(kernel.workspaces))]
+    names = identifiers(kernel.symbols)
+    return result + [("int32_t ", f"dim_{n}") for n in names]
+
+
+def is_parallel(kernel: Kernel, threads: bool) -> bool:
+    """Does the kernel run on several threads?"""
+    if not threads or all(p.tasks is None or p.tasks == 1 for p in kernel.phases):
+        return False
+    return not isinstance(kernel.arithmetic, int) or kernel.arithmetic >= PARALLEL_THRESHOLD
+
+
+def emit_kernel_declarations(kernels: Sequence[Kernel], threads: bool) -> str:
+    """For each kernel: prototypes of its phases, and a function call_SYMBOL that runs them all.
+
+    Parameters
+    ----------
+    threads : bool
+        The target has threads.
+    """
+    return "\n".join(_kernel(kernel, threads) for kernel in kernels)
+
+
+def _prototypes(kernel: Kernel) -> list[str]:
+    if kernel.source:  # as the definition says, so that both agree to the letter
+        found = re.findall(r"^(int32_t (\w+)\([^{;]*\)) *\{", kernel.source, re.MULTILINE)
+        heads = {name: " ".join(head.split()) for head, name in found}
+        return [f"{heads[p.symbol]};" for p in kernel.phases]
+    return [f"int32_t {p.symbol}({_list(kernel, p)});" for p in kernel.phases]
+
+
+def _list(kernel: Kernel, phase: Phase) -> str:
+    items = [f"{t}{n}" for t, n in parameters(kernel)]
+    if phase.tasks is not None:
+        items += ["int32_t begin", "int32_t end"]
+    return ", ".join(items) or "void"
+
+
+def _kernel(kernel: Kernel, threads: bool) -> str:
+    lines = _prototypes(kernel)
+    shared = parameters(kernel)
+    parallel = is_parallel(kernel, threads)
+    dims = {s: n for s, (_, n) in zip(kernel.symbols, shared[len(shared) - len(kernel.symbols) :], strict=True)}
+    names = [n for _, n in shared]
+    if parallel:
+        lines += [f"struct {kernel.symbol}_arguments {{", *(f"  {t}{n};" for t, n in shared), "};"]
+        for phase in kernel.phases:
+            if phase.tasks is not None:
+                arguments = ", ".join([f"a->{n}" for n in names] + ["begin", "end"])
+                lines += [
+                    f"static onnxc_status task_{phase.symbol}(void *arguments, int32_t begin, int32_t end) {{",
+                    f"  const struct {kernel.symbol}_arguments *a = arguments;",
+                    f"  return {phase.symbol}({arguments});",
+                    "}",
+                ]
+    head = ", ".join([*(["const onnxc_parallel *parallel"] if parallel else []), *(f"{t}{n}" for t, n in shared)])
+    lines.append(f"static onnxc_status call_{kernel.symbol}({head or 'void'}) {{")
+    if parallel:
+        lines.append(f"  struct {kernel.symbol}_arguments arguments = {{{', '.join(names)}}};")
+    lines.append("  onnxc_status status = ONNXC_OK;")
+    for phase in kernel.phases:
+        if phase.tasks is None:
+            run = f"{phase.symbol}({', '.join(names)})"
+        else:
+            tasks = c_dimension(phase.tasks, dims)
+            if dimension_symbols(phase.tasks):
+                tasks = f"(int32_t)({tasks})"
+            if parallel:
+                run = f"onnxc_parallel_for(parallel, task_{phase.symbol}, &arguments, {tasks})"
+            else:
+                run = f"{phase.symbol}({', '.join([*names, '0', tasks])})"
+        lines += [f"  status = {run};", "  if (status != ONNXC_OK) return status;"]
+    lines += ["  return status;", "}", ""]
+    return "\n".join(lines)
