@@ -1,0 +1,71 @@
+"""The ordered list of passes, and how they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from .. import op as relay_op
+from ..diagnostics import CompileError
+from ..relay.expr import Attrs, Module
+from ..relay.printer import print_module
+from ..relay.types import Type
+from ..relay.verifier import verify
+from .base import Pass, PassContext
+from .dead_code import dead_code
+from .fuse import fuse
+
+#: In the order in which they run. Each runs from its level on.
+PIPELINE: tuple[Pass, ...] = (
+    dead_code,
+    fuse,
+)
+
+
+def run_pipeline(
+    module: Module,
+    context: PassContext,
+    print_after: Sequence[str] = (),
+    emit: Callable[[str], None] = print,
+    passes: Sequence[Pass] = PIPELINE,
+) -> Module:
+    """Run the passes of a level over a module and verify it before the first and after each.
+
+    Parameters
+    ----------
+    module : Module
+    context : PassContext
+    print_after : sequence of str
+        Names of passes after which the module is printed; ``all`` for every one.
+    emit : callable
+        Takes what is printed.
+    passes : sequence of Pass
+
+    Raises
+    ------
+    CompileError
+        `print_after` names no pass.
+    VerificationError
+        A pass has made a broken module.
+    """
+    known = [p.name for p in passes]
+    for name in print_after:
+        if name not in (*known, "all"):
+            listing = ", ".join(dict.fromkeys(known))
+            raise CompileError(f"there is no pass '{name}'", expected=f"one of: {listing}, all")
+    verify(module, infer_call_type, "import")
+    for step in passes:
+        if step.level > context.level:
+            continue
+        module = step.run(module, context)
+        verify(module, infer_call_type, step.name)
+        if step.name in print_after or "all" in print_after:
+            emit(f"# after {step.name}\n{print_module(module)}")
+    return module
+
+
+def infer_call_type(op: str, attrs: Attrs, args: Sequence[Type]) -> Type:
+    """Type of an operator's call whose attributes are complete."""
+    found = relay_op.get(op)
+    if attrs.keys() != found.attributes.keys():
+        raise CompileError(f"{op} has the attributes {sorted(attrs)}", expected=f"{sorted(found.attributes)}")
+    return found.relation(attrs, args)
