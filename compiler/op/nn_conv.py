@@ -46,8 +46,8 @@ def _reference(attrs: Attrs, data: np.ndarray, kernel: np.ndarray, bias: np.ndar
     padded = padded.reshape(batch, groups, -1, *padded.shape[2:])
     weights = weights.reshape(groups, out_channels // groups, *kernel.shape[1:])
     out = np.zeros((batch, groups, out_channels // groups, *sizes), padded.dtype)
-    for offset, view in views(padded, kernel.shape[2:], attrs, sizes):
-        out += np.einsum("bgi...,goi->bgo...", view, weights[(..., *offset)])
+    for place, view in views(padded, kernel.shape[2:], attrs, sizes):
+        out += np.einsum("bgi...,goi->bgo...", view, weights[place])
     result = out.reshape(batch, out_channels, *sizes)
     if bias is not None:
         result = result + widen(bias).reshape(-1, *[1] * spatial)

@@ -72,10 +72,11 @@ def _reference(attrs: Attrs, data: np.ndarray, kernel: np.ndarray, bias: np.ndar
         )
     ]
     out = np.zeros((batch, groups, kernel.shape[1], *full), sources.dtype)
-    for offset, view in views(out, kernel.shape[2:], attrs, sizes):
-        view += np.einsum("bgi...,gio->bgo...", sources, weights[(..., *offset)])
-    crop = [slice(b, n - a) for n, b, a in zip(full, attrs.padding[:spatial], attrs.padding[spatial:], strict=True)]
-    result = out.reshape(batch, -1, *full)[(..., *crop)]
+    for place, view in views(out, kernel.shape[2:], attrs, sizes):
+        view += np.einsum("bgi...,gio->bgo...", sources, weights[place])
+    kept = [slice(b, n - a) for n, b, a in zip(full, attrs.padding[:spatial], attrs.padding[spatial:], strict=True)]
+    crop: tuple[Any, ...] = (..., *kept)
+    result = out.reshape(batch, -1, *full)[crop]
     if bias is not None:
         result = result + widen(bias).reshape(-1, *[1] * spatial)
     return result.astype(data.dtype)

@@ -171,9 +171,10 @@ def _indices_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 
 def _indices_reference(attrs: Attrs, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     spatial = data.shape[2:]
-    order = "F" if attrs.column_major else "C"
     channel = np.arange(data.shape[0] * data.shape[1]).reshape(*data.shape[:2], *[1] * len(spatial))
-    places = channel * np.prod(spatial, dtype=np.int64) + np.arange(np.prod(spatial)).reshape(spatial, order=order)
+    flat = np.arange(np.prod(spatial))
+    inner = flat.reshape(spatial[::-1]).transpose() if attrs.column_major else flat.reshape(spatial)
+    places = channel * inner.size + inner
     sizes, values = _padded_views("nn.max_pool_indices", attrs, data, _lowest(data.dtype))
     _, indices = _padded_views("nn.max_pool_indices", attrs, places, -1)
     best = np.full((*data.shape[:2], *sizes), _lowest(data.dtype), data.dtype)

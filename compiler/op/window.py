@@ -62,21 +62,17 @@ def output_sizes(
     return tuple(result)
 
 
-def views(padded: np.ndarray, windows: Sequence[int], attrs: Attrs, sizes: Sequence[int]) -> Iterator[tuple[Any, Any]]:
-    """For each place in a window: its offset, and the elements of `padded` that lie there, for all windows."""
+def views(
+    padded: np.ndarray, windows: Sequence[int], attrs: Attrs, sizes: Sequence[Any]
+) -> Iterator[tuple[tuple[Any, ...], np.ndarray]]:
+    """For each place in a window: its index into a kernel, and the elements of `padded` there, for all windows."""
     for offset in itertools.product(*(range(w) for w in windows)):
-        yield (
-            offset,
-            padded[
-                (
-                    ...,
-                    *(
-                        slice(o * d, o * d + (n - 1) * s + 1, s)
-                        for o, d, n, s in zip(offset, attrs.dilations, sizes, attrs.strides, strict=True)
-                    ),
-                )
-            ],
-        )
+        elements = [
+            slice(o * d, o * d + (n - 1) * s + 1, s)
+            for o, d, n, s in zip(offset, attrs.dilations, sizes, attrs.strides, strict=True)
+        ]
+        inside: tuple[Any, ...] = (..., *elements)
+        yield (..., *offset), padded[inside]
 
 
 def pad_array(data: np.ndarray, before: Sequence[int], after: Sequence[int], value: Any = 0) -> np.ndarray:

@@ -1,0 +1,118 @@
+"""Convolution on blocked channels, with packed weights.
+
+Data is (N, I/ib, spatial..., ib), see `layout`. Weights are (O/ob, (I/groups)/ib, window..., ib, ob): what the inner
+loops read lies in the order in which they read it. A depthwise convolution (one channel a group) has the weights
+(C/b, 1, window..., 1, b) and works on each lane by itself. The optional bias is (O/ob, ob).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..diagnostics import CompileError
+from ..relay.expr import Attrs
+from ..relay.types import TensorType, Type
+from .base import REQUIRED, FusionKind, Op, get, register, same_dtype, tensors
+from .layout import block_array, unblock_array
+from .window import check_window, output_sizes, pad_stage
+
+
+def pack_weights(weights: np.ndarray, in_block: int, out_block: int) -> np.ndarray:
+    """(O, I/groups, window...) to (O/ob, (I/groups)/ib, window..., ib, ob)."""
+    out_channels, in_channels, *window = weights.shape
+    split = weights.reshape(out_channels // out_block, out_block, in_channels // in_block, in_block, *window)
+    return np.ascontiguousarray(np.moveaxis(split, (3, 1), (-2, -1)))
+
+
+def unpack_weights(packed: np.ndarray) -> np.ndarray:
+    """The inverse of `pack_weights`."""
+    split = np.moveaxis(packed, (-2, -1), (3, 1))
+    chunks, out_block, in_chunks, in_block, *window = split.shape
+    return np.ascontiguousarray(split).reshape(chunks * out_block, in_chunks * in_block, *window)
+
+
+def _is_depthwise(attrs: Attrs, weights: Sequence[Any]) -> bool:
+    return bool(attrs.groups == weights[0] * weights[-1] and attrs.groups > 1)
+
+
+def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
+    types = tensors("nn.conv_blocked", args, (2, 3))
+    dtype = same_dtype("nn.conv_blocked", types)
+    data, weights = types[0], types[1]
+    spatial = data.rank - 3
+    if spatial < 1 or weights.rank != data.rank + 1:
+        raise CompileError(f"nn.conv_blocked of data {data.shape} with weights {weights.shape}")
+    check_window("nn.conv_blocked", attrs, spatial)
+    chunks, in_chunks, *_, in_block, out_block = weights.shape
+    wanted = (chunks, out_block) if _is_depthwise(attrs, weights.shape) else (in_chunks * attrs.groups, in_block)
+    if (data.shape[1], data.shape[-1]) != wanted:
+        raise CompileError(
+            f"nn.conv_blocked: data {data.shape}, weights {weights.shape}, {attrs.groups} groups",
+            expected=f"{wanted[0]} chunks of {wanted[1]} channels",
+        )
+    if len(types) == 3 and types[2].shape != (chunks, out_block):
+        raise CompileError(f"nn.conv_blocked: bias {types[2].shape}", expected=f"({chunks}, {out_block})")
+    out = output_sizes("nn.conv_blocked", data.shape[2:-1], weights.shape[2:-2], attrs)
+    return TensorType((data.shape[0], chunks, *out, out_block), dtype)
+
+
+def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    rest = [] if bias is None else [bias.reshape(-1)]
+    full = Attrs({**attrs, "out_dtype": None})
+    result = get("nn.conv").reference(full, unblock_array(data), unpack_weights(weights), *rest)
+    return block_array(result, weights.shape[-1])
+
+
+def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
+    batch, _, *sizes, _ = T.shape(data)
+    chunks, in_chunks, *window, in_block, out_block = T.shape(weights)
+    spatial = len(sizes)
+    before, after = attrs.padding[:spatial], attrs.padding[spatial:]
+    # Spatial axes are 2 on, here too; the block behind them has no padding.
+    padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
+    out = [
+        T.floor_div(size + T.dim(b) + T.dim(a) - (w - 1) * d - 1, stride) + 1
+        for size, b, a, w, d, stride in zip(sizes, before, after, window, attrs.dilations, attrs.strides, strict=True)
+    ]
+    offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
+    shape = (batch, chunks, *out, out_block)
+
+    def at(position: Sequence[Any]) -> list[Any]:
+        return [p * s + k * d for p, s, k, d in zip(position, attrs.strides, offsets, attrs.dilations, strict=True)]
+
+    if _is_depthwise(attrs, T.shape(weights)):
+
+        def depthwise(n: Any, c: Any, *rest: Any) -> Any:
+            *position, lane = rest
+            return T.sum(padded(n, c, *at(position), lane) * weights(c, 0, *offsets, 0, lane), offsets)
+
+        result = T.compute(shape, depthwise, "conv_depthwise")
+    else:
+        chunk, channel = T.reduce_axis(in_chunks, "icc"), T.reduce_axis(in_block, "ic")
+        per_group = chunks // attrs.groups
+
+        def dense(n: Any, c: Any, *rest: Any) -> Any:
+            *position, lane = rest
+            source = chunk if attrs.groups == 1 else T.floor_div(c, per_group) * in_chunks + chunk
+            value = padded(n, source, *at(position), channel) * weights(c, chunk, *offsets, channel, lane)
+            return T.sum(value, [chunk, *offsets, channel])
+
+        result = T.compute(shape, dense, "conv_blocked")
+    if bias is None:
+        return result
+    return T.compute(shape, lambda n, c, *rest: result(n, c, *rest) + bias(c, rest[-1]), "conv_bias")
+
+
+register(
+    Op(
+        "nn.conv_blocked",
+        FusionKind.ANCHOR,
+        _relation,
+        _reference,
+        _compute,
+        attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1},
+    )
+)
