@@ -25,7 +25,7 @@ def expand_function(node: Node) -> onnx.FunctionProto:
     domain = "" if proto.domain == "ai.onnx" else proto.domain
     schema = onnx.defs.get_schema(proto.op_type, node.opset, domain)
     if schema.has_function:
-        return _function_for(schema, node.opset)
+        return _with_defaults(schema, _function_for(schema, node.opset))
     if schema.has_context_dependent_function:
         versions = [v for v in schema.context_dependent_function_opset_versions if v <= node.opset]
         types = [_type_proto(a).SerializeToString() for a in node.inputs]
@@ -37,7 +37,7 @@ def expand_function(node: Node) -> onnx.FunctionProto:
         if text:
             function = onnx.FunctionProto()
             function.ParseFromString(text)
-            return function
+            return _with_defaults(schema, function)
     raise node.error(
         "there is no converter, and the schema has no function body for these inputs",
         remedy="use another form of the operator, or an older opset",
@@ -51,6 +51,14 @@ def _function_for(schema: onnx.defs.OpSchema, opset: int) -> onnx.FunctionProto:
         function.ParseFromString(schema.get_function_with_opset_version(max(versions)))
     else:
         function.CopyFrom(schema.function_body)
+    return function
+
+
+def _with_defaults(schema: onnx.defs.OpSchema, function: onnx.FunctionProto) -> onnx.FunctionProto:
+    """The function with the schema's defaults for attributes that the node does not give."""
+    known = {a.name for a in function.attribute_proto}
+    defaults = [a.default_value for a in schema.attributes.values() if a.default_value.name and a.name not in known]
+    function.attribute_proto.extend(defaults)
     return function
 
 
