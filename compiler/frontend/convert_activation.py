@@ -1,22 +1,113 @@
-"""ONNX activations and elementwise functions of one tensor."""
+"""ONNX activation functions.
+
+Mish, Shrink, Softsign, Swish and ThresholdedRelu are left to their function bodies, whose parts fuse into one kernel.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..relay.expr import Constant
 from .registry import Node, converter
 
-#: ONNX operators that are one Relay operator on one tensor.
-_DIRECT = {
-    "Exp": "exp",
-    "Neg": "negative",
-    "Relu": "nn.relu",
-    "Sigmoid": "sigmoid",
-    "Sqrt": "sqrt",
-    "Tanh": "tanh",
+#: ONNX operator -> Relay operator, and the attributes that they share, with ONNX's defaults.
+_ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Relu": ("nn.relu", {}),
+    "Sigmoid": ("sigmoid", {}),
+    "Tanh": ("tanh", {}),
+    "Softplus": ("nn.softplus", {}),
+    "HardSwish": ("nn.hard_swish", {}),
+    "LeakyRelu": ("nn.leaky_relu", {"alpha": 0.01}),
+    "Elu": ("nn.elu", {"alpha": 1.0}),
+    "Selu": ("nn.elu", {"alpha": 1.67326319217681884765625, "gamma": 1.05070102214813232421875}),
+    "HardSigmoid": ("nn.hard_sigmoid", {"alpha": 0.2, "beta": 0.5}),
+    "Gelu": ("nn.gelu", {"approximate": "none"}),
 }
 
 
-@converter(*_DIRECT)
-def convert_direct(node: Node) -> Any:
-    return node.call(_DIRECT[node.proto.op_type], node.input(0))
+@converter(*_ACTIVATIONS)
+def convert_activation(node: Node) -> Any:
+    op, defaults = _ACTIVATIONS[node.proto.op_type]
+    return node.call(op, node.input(0), **{name: node.attr(name, default) for name, default in defaults.items()})
+
+
+@converter("Celu")
+def convert_celu(node: Node) -> Any:
+    alpha = node.attr("alpha", 1.0)
+    if alpha == 0:
+        raise node.error("the attribute 'alpha' is 0", expected="another number, since the operator divides by it")
+    return node.call("nn.elu", node.input(0), alpha=alpha, beta=1 / alpha)
+
+
+@converter("PRelu")
+def convert_prelu(node: Node) -> Any:
+    slope, rank = node.input(1), node.type(0).rank
+    if node.opset < 7 and node.type(1).rank == 1 and node.type(1).size != 1:  # one slope for each channel
+        slope = node.reshape(slope, (*node.type(1).shape, *[1] * (rank - 2)))
+    return node.call("nn.prelu", node.input(0), slope)
+
+
+@converter("Gelu", "FastGelu", "BiasGelu", domain="com.microsoft")
+def convert_microsoft_gelu(node: Node) -> Any:
+    x = node.input(0)
+    if node.has_input(1):
+        x = node.call("add", x, node.input(1))
+    return node.call("nn.gelu", x, approximate="tanh" if node.proto.op_type == "FastGelu" else "none")
+
+
+@converter("QuickGelu", domain="com.microsoft")
+def convert_quick_gelu(node: Node) -> Any:
+    x = node.input(0)
+    alpha = node.constant(node.attr("alpha", 1.702), node.type(0).dtype)
+    return node.call("multiply", x, node.call("sigmoid", node.call("multiply", x, alpha)))
+
+
+@converter("Clip")
+def convert_clip(node: Node) -> Any:
+    """Bounds are attributes up to opset 6, inputs from 11 on; constant ones become attributes of `clip`."""
+    x, dtype = node.input(0), node.type(0).dtype
+    if node.opset < 11:
+        # 3.4e38 is ONNX's default, and the same as no bound.
+        limits = {"low": node.attr("min"), "high": node.attr("max")}
+        largest = float(np.finfo(np.float32).max)
+        return _clip(node, x, {k: None if v is None or abs(v) >= largest else v for k, v in limits.items()})
+    bounds: dict[str, Any] = {}
+    for name, index in (("low", 1), ("high", 2)):
+        bound = node.optional_input(index)
+        if bound is None:
+            continue
+        if isinstance(bound, Constant) and bound.array.size == 1 and not np.isnan(bound.array.astype(np.float64)).any():
+            value = bound.array.reshape(())
+            bounds[name] = int(value) if value.dtype.kind in "iu" else float(value)
+            continue
+        x = _clip(node, x, bounds)
+        bounds = {}
+        x = node.call("maximum" if name == "low" else "minimum", x, bound)
+    return _clip(node, x, bounds)
+
+
+def _clip(node: Node, x: Any, bounds: dict[str, Any]) -> Any:
+    given = {name: value for name, value in bounds.items() if value is not None}
+    return node.call("clip", x, **given) if given else x
+
+
+@converter("Dropout")
+def convert_dropout(node: Node) -> Any:
+    """Inference: the data itself, and a mask of True. Before opset 7, `is_test` may be 0 in models for inference."""
+    if node.opset >= 12 and node.has_input(2):
+        training = node.builder.shape_value(node.input(2))
+        ratio = node.inputs[1]
+        drops = not (isinstance(ratio, Constant) and float(ratio.array.reshape(())) == 0)
+        if drops and (training is None or training.any()):
+            raise node.error(
+                "training_mode is true, or only known at run time",
+                expected="a model for inference",
+                remedy="export the model in evaluation mode",
+            )
+    if not node.has_output(1):
+        return node.input(0)
+    # Up to opset 9 the mask has the data's element type.
+    dtype = "bool" if node.opset >= 10 else node.type(0).dtype
+    return [node.input(0), node.call("full", shape=node.type(0).shape, value=1, dtype=dtype)]

@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 
 from ..diagnostics import CompileError, Location
-from ..relay.builder import FunctionBuilder
+from ..relay.builder import SHAPE_VALUE_LIMIT, FunctionBuilder
 from ..relay.dimension import Dimension
 from ..relay.expr import Atom, Constant
-from ..relay.types import DTYPES, TensorType
+from ..relay.types import DTYPES, TensorType, dtype_name
 
 #: ``converter(node) -> atom, or list of atoms`` (one per ONNX output; None for an output that is not used).
 Converter = Callable[["Node"], Any]
@@ -123,6 +123,16 @@ class Node:
             raise self.error(f"the attribute '{name}' is missing", expected="the attribute, which is required")
         return value
 
+    def dtype_attr(self, name: str, default: str | None = None) -> str:
+        """Relay's name of the element type whose ONNX number an attribute holds; the default where there is none."""
+        number = self.attr(name, 0)
+        if number == 0 and default is not None:
+            return default
+        try:
+            return dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number)))
+        except (KeyError, TypeError, AssertionError) as error:
+            raise self.error(f"the attribute '{name}' is {number}, which is no known element type") from error
+
     def call(self, op: str, *args: Atom, **attrs: Any) -> Atom:
         """Bind a Relay call; it is named after the node's first output."""
         return self.builder.call(op, *args, name=self._name(), location=self.location, **attrs)
@@ -135,6 +145,21 @@ class Node:
         """A constant; dtype is Relay's name."""
         array = np.asarray(value) if dtype is None else np.asarray(value).astype(DTYPES[dtype][0])
         return Constant(array)
+
+    def cast(self, value: Atom, dtype: str) -> Atom:
+        """The value as another element type; of a small constant a constant."""
+        assert isinstance(value.type, TensorType)
+        if value.type.dtype == dtype:
+            return value
+        if isinstance(value, Constant) and value.array.size <= SHAPE_VALUE_LIMIT:
+            return self.constant(value.array, dtype)
+        return self.call("cast", value, dtype=dtype)
+
+    def reshape(self, value: Atom, shape: Sequence[Dimension]) -> Atom:
+        """The value in another shape; of a constant a constant."""
+        if isinstance(value, Constant):
+            return Constant(value.array.reshape([int(d) for d in shape]), value.name)  # type: ignore[arg-type]
+        return self.call("reshape", value, shape=tuple(shape))
 
     def shape_value(self, index: int) -> tuple[Dimension, ...]:
         """Integers and symbolic dimensions held by an input, flattened; CompileError where only run time knows."""
@@ -169,12 +194,34 @@ class Node:
 
 
 def attribute_value(attribute: onnx.AttributeProto) -> Any:
-    """Value of an ONNX attribute: strings decoded, lists as tuples, tensors as arrays."""
+    """Value of an ONNX attribute: strings decoded, lists as tuples, tensors (sparse ones too) as arrays."""
     value = onnx.helper.get_attribute_value(attribute)
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
     if isinstance(value, onnx.TensorProto):
         return onnx.numpy_helper.to_array(value)
-    if isinstance(value, (onnx.GraphProto, onnx.SparseTensorProto, onnx.TypeProto, int, float, str)):
+    if isinstance(value, onnx.SparseTensorProto):
+        return dense_array(value)
+    if isinstance(value, (onnx.GraphProto, onnx.TypeProto, int, float, str)):
         return value
     return tuple(v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else v for v in value)
+
+
+def dense_array(sparse: onnx.SparseTensorProto) -> np.ndarray:
+    """Array of a sparse tensor, whose places are flat indices or rows of coordinates."""
+    values, indices = onnx.numpy_helper.to_array(sparse.values), onnx.numpy_helper.to_array(sparse.indices)
+    dense = np.zeros(tuple(sparse.dims), values.dtype)
+    if indices.ndim == 1:
+        dense.reshape(-1)[indices] = values
+    else:
+        dense[tuple(indices.T)] = values
+    return dense
+
+
+def number(array: np.ndarray) -> Any:
+    """The Python number (or string) that an array of one element holds, as attributes of Relay calls have them."""
+    value = array.reshape(-1)[0]
+    dtype = dtype_name(array.dtype)
+    if dtype == "string" or array.dtype.kind in "biufc":
+        return value.item() if isinstance(value, np.generic) else value
+    return int(value) if "int" in dtype else float(value)

@@ -1,0 +1,148 @@
+"""ONNX arithmetic: functions of one tensor, and of several with broadcasting."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from .. import op as relay_op
+from ..op.base import FLOATS
+from ..relay.builder import SHAPE_VALUE_LIMIT
+from ..relay.expr import Atom, Constant
+from .registry import Node, converter
+
+#: ONNX operators of one tensor that are one Relay operator.
+_UNARY = {
+    "Abs": "abs",
+    "Acos": "acos",
+    "Acosh": "acosh",
+    "Asin": "asin",
+    "Asinh": "asinh",
+    "Atan": "atan",
+    "Atanh": "atanh",
+    "Ceil": "ceil",
+    "Cos": "cos",
+    "Cosh": "cosh",
+    "Erf": "erf",
+    "Exp": "exp",
+    "Floor": "floor",
+    "Log": "log",
+    "Neg": "negative",
+    "Reciprocal": "reciprocal",
+    "Round": "round",
+    "Sign": "sign",
+    "Sin": "sin",
+    "Sinh": "sinh",
+    "Sqrt": "sqrt",
+    "Tan": "tan",
+}
+
+
+@converter(*_UNARY)
+def convert_unary(node: Node) -> Any:
+    x, dtype = node.input(0), node.type(0).dtype
+    if node.proto.op_type == "Erf" and dtype not in FLOATS:  # ONNX has it for integers too
+        return node.cast(node.call("erf", node.cast(x, "float32")), dtype)
+    return node.call(_UNARY[node.proto.op_type], x)
+
+
+@converter("Identity")
+def convert_identity(node: Node) -> Any:
+    return node.input(0)
+
+
+_BINARY = {"Add": "add", "Sub": "subtract", "Mul": "multiply", "Div": "divide"}
+
+
+@converter(*_BINARY)
+def convert_binary(node: Node) -> Any:
+    return node.call(_BINARY[node.proto.op_type], *broadcast_inputs(node))
+
+
+def broadcast_inputs(node: Node) -> tuple[Atom, Atom]:
+    """The two inputs, ready for numpy's broadcasting.
+
+    Up to opset 6 the attribute `axis` says where the second one's dimensions begin in the first one's.
+    """
+    left, right = node.input(0), node.input(1)
+    axis = node.attr("axis")
+    if node.opset < 7 and axis is not None and node.attr("broadcast", 0):
+        shape, rank = node.type(1).shape, node.type(0).rank
+        trailing = rank - axis % max(rank, 1) - len(shape)
+        if trailing < 0:
+            raise node.error(f"axis {axis}, with inputs of rank {rank} and {len(shape)}", expected="a fitting axis")
+        right = node.reshape(right, (*shape, *[1] * trailing))
+    return left, right
+
+
+@converter("Mod")
+def convert_mod(node: Node) -> Any:
+    truncates = node.attr("fmod", 0)
+    return node.call("truncate_mod" if truncates else "floor_mod", node.input(0), node.input(1))
+
+
+@converter("Pow")
+def convert_pow(node: Node) -> Any:
+    """The result has the base's type; integers to a power of floats are computed in floats."""
+    base, exponent = broadcast_inputs(node)
+    dtype, other = node.type(0).dtype, node.type(1).dtype
+    if isinstance(exponent, Constant) and exponent.array.size == 1 and exponent.array.ndim <= node.type(0).rank:
+        simple = _constant_power(node, base, float(exponent.array.reshape(())))
+        if simple is not None:
+            return simple
+    if dtype not in FLOATS and other in FLOATS:
+        wide = "float64" if other == "float64" or dtype == "int64" else "float32"
+        return node.cast(node.call("power", node.cast(base, wide), node.cast(exponent, wide)), dtype)
+    return node.call("power", base, node.cast(exponent, dtype))
+
+
+def _constant_power(node: Node, base: Atom, exponent: float) -> Atom | None:
+    """Powers that need no libm; None for others."""
+    if exponent == 1:
+        return base
+    if exponent in (2, 3):
+        square = node.call("multiply", base, base)
+        return square if exponent == 2 else node.call("multiply", square, base)
+    if exponent == 0.5 and node.type(0).dtype in FLOATS:
+        return node.call("sqrt", base)
+    return None
+
+
+_VARIADIC = {"Max": "maximum", "Min": "minimum", "Sum": "add", "Mean": "add"}
+
+
+@converter(*_VARIADIC)
+def convert_variadic(node: Node) -> Any:
+    op = _VARIADIC[node.proto.op_type]
+    inputs = [node.input(i) for i in range(len(node.inputs))]
+    if not inputs:
+        raise node.error("there are no inputs", expected="one or more")
+    result = reduce(lambda left, right: node.call(op, left, right), inputs)
+    if node.proto.op_type == "Mean" and len(inputs) > 1:
+        return node.call("multiply", result, node.constant(1 / len(inputs), node.type(0).dtype))
+    return result
+
+
+@converter("Cast", "CastLike")
+def convert_cast(node: Node) -> Any:
+    if node.proto.op_type == "CastLike":
+        dtype = node.type(1).dtype
+    else:
+        dtype = node.dtype_attr("to")
+    attrs = {"saturate": bool(node.attr("saturate", 1)), "rounding": node.attr("round_mode", "up")}
+    x = node.input(0)
+    if node.type(0).dtype == dtype:
+        return x
+    if isinstance(x, Constant) and x.array.size <= SHAPE_VALUE_LIMIT:
+        cast = relay_op.get("cast")
+        attrs = relay_op.complete_attrs(cast, {"dtype": dtype, **attrs})
+        cast.relation(attrs, [x.type])
+        return Constant(np.asarray(cast.reference(attrs, x.array)))
+    return node.call("cast", x, dtype=dtype, **attrs)
+
+
+@converter("BitCast")
+def convert_bitcast(node: Node) -> Any:
+    return node.call("reinterpret", node.input(0), dtype=node.dtype_attr("to"))
