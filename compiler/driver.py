@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,8 +40,10 @@ class Options:
         Values for symbolic dimensions.
     jobs : int
         Processes that compile kernels.
-    print_after : callable or None
-        ``(pass name, Module)``, called after each pass.
+    print_after : sequence of str
+        Names of passes after which the module is printed; ``all`` for every one.
+    emit : callable
+        Takes what is printed.
     progress : callable or None
         ``(stage, done, total)``, called as the work goes on.
     """
@@ -49,7 +51,8 @@ class Options:
     level: int = 3
     dims: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 1
-    print_after: Callable[[str, Module], None] | None = None
+    print_after: Sequence[str] = ()
+    emit: Callable[[str], None] = print
     progress: Callable[[str, int, int], None] | None = None
 
     def report(self, stage: str, done: int = 0, total: int = 1) -> None:
@@ -74,7 +77,7 @@ def optimize(
     """Import a model and run the passes."""
     options.report("import")
     module = import_model(source, options.dims, name)
-    return run_pipeline(module, PassContext(target, options.level), options.print_after)
+    return run_pipeline(module, PassContext(target, options.level), options.print_after, options.emit)
 
 
 def compile_model(
