@@ -58,9 +58,9 @@ def _spatial_axes(node: Node) -> tuple[int, ...]:
 
 @converter("GlobalAveragePool")
 def convert_global_average_pool(node: Node) -> Atom:
-    return node.call("reduce_mean", node.input(0), axis=_spatial_axes(node), keepdims=True)
+    return node.call("mean", node.input(0), axis=_spatial_axes(node), keepdims=True)
 
 
 @converter("GlobalMaxPool")
 def convert_global_max_pool(node: Node) -> Atom:
-    return node.call("reduce_max", node.input(0), axis=_spatial_axes(node), keepdims=True)
+    return node.call("max", node.input(0), axis=_spatial_axes(node), keepdims=True)

@@ -157,9 +157,19 @@ class Node:
 
     def reshape(self, value: Atom, shape: Sequence[Dimension]) -> Atom:
         """The value in another shape; of a constant a constant."""
+        if isinstance(value.type, TensorType) and value.type.shape == tuple(shape):
+            return value
         if isinstance(value, Constant):
             return Constant(value.array.reshape([int(d) for d in shape]), value.name)  # type: ignore[arg-type]
         return self.call("reshape", value, shape=tuple(shape))
+
+    def transpose(self, value: Atom, axes: Sequence[int]) -> Atom:
+        """A tensor with permuted axes; a constant stays one."""
+        if list(axes) == sorted(axes):
+            return value
+        if isinstance(value, Constant):
+            return Constant(np.ascontiguousarray(value.array.transpose(axes)), value.name)
+        return self.call("transpose", value, axes=tuple(axes))
 
     def shape_value(self, index: int) -> tuple[Dimension, ...]:
         """Integers and symbolic dimensions held by an input, flattened; CompileError where only run time knows."""
