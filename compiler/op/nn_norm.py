@@ -37,7 +37,8 @@ def _batch_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     if x.rank < 2:
         raise CompileError(f"nn.batch_norm of {x}", expected="batch and channels")
     for type_, role in zip(parameters, ("scale", "bias", "mean", "variance"), strict=True):
-        if type_.shape != (x.shape[1],):
+        size = type_.shape[0] if type_.rank == 1 else None
+        if size is None or (isinstance(size, int) and isinstance(x.shape[1], int) and size != x.shape[1]):
             raise CompileError(
                 f"nn.batch_norm of {x.shape}: {role} of shape {type_.shape}", expected=f"({x.shape[1]},)"
             )
