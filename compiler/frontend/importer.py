@@ -20,7 +20,7 @@ from ..relay.expr import Atom, Constant, Module
 from ..relay.types import DTYPES, OptionalType, SequenceType, TensorType, Type, dtype_name
 from .expand import expand_function
 from .load import load_model, opset_versions
-from .registry import Node, find_converter
+from .registry import Node, dense_array, find_converter
 
 
 def import_model(
@@ -156,7 +156,7 @@ class _Importer:
         for tensor in graph.initializer:
             scope.values[tensor.name] = Constant(self._array(tensor), tensor.name)
         for sparse in graph.sparse_initializer:
-            scope.values[sparse.values.name] = Constant(_dense(sparse), sparse.values.name)
+            scope.values[sparse.values.name] = Constant(dense_array(sparse), sparse.values.name)
         for node in _sorted_nodes(graph, scope):
             self._node(node, builder, scope)
         outputs = []
@@ -390,13 +390,3 @@ def _used_names(node: onnx.NodeProto) -> list[str]:
             used = {n for inner in graph.node for n in _used_names(inner)} | {v.name for v in graph.output}
             names.extend(sorted(used - inside))
     return names
-
-
-def _dense(sparse: onnx.SparseTensorProto) -> np.ndarray:
-    values, indices = onnx.numpy_helper.to_array(sparse.values), onnx.numpy_helper.to_array(sparse.indices)
-    dense = np.zeros(tuple(sparse.dims), values.dtype)
-    if indices.ndim == 1:
-        dense.reshape(-1)[indices] = values
-    else:
-        dense[tuple(indices.T)] = values
-    return dense

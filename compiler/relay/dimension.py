@@ -8,8 +8,10 @@ maximum, minimum. Two dimensions that are equal as polynomials are equal, hash e
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import gcd, inf, isfinite
 from typing import Any, Union
 
 from ..diagnostics import CompileError
@@ -171,6 +173,19 @@ def _exact_quotient(numerator: Dim, denominator: Dimension) -> Dimension | None:
     return _make(quotient)
 
 
+def _nested_quotient(dim: Dim) -> tuple[Dimension, int, int] | None:
+    """n, e and k where a dimension is floor(n / e) + k, else None."""
+    terms = dict(dim.terms)
+    constant = terms.pop((), 0)
+    if len(terms) == 1:
+        ((monomial, coefficient),) = terms.items()
+        if coefficient == 1 and len(monomial) == 1 and monomial[0].kind == "//":
+            atom = monomial[0]
+            if isinstance(atom.right, int) and atom.right > 0:
+                return atom.left, atom.right, constant
+    return None
+
+
 def _divide(numerator: Dimension, denominator: Dimension) -> Dimension:
     if isinstance(denominator, int) and denominator == 0:
         raise CompileError("division of a dimension by zero")
@@ -191,6 +206,13 @@ def _divide(numerator: Dimension, denominator: Dimension) -> Dimension:
                 rest[()] %= denominator
             if whole and any(whole.values()):
                 return _make(whole) + _divide(_make(rest), denominator)
+            nested = _nested_quotient(numerator)
+            if nested is not None:  # floor((floor(n / e) + k) / d) = floor((n + k*e) / (e*d))
+                inner, divisor, constant = nested
+                return _divide(inner + constant * divisor, divisor * denominator)
+        low, high = bounds(numerator)
+        if low >= 0 and high < lower_bound(denominator):
+            return 0
     return Dim({(Atom("//", left=numerator, right=denominator),): 1})
 
 
@@ -201,21 +223,22 @@ def _modulo(numerator: Dimension, denominator: Dimension) -> Dimension:
         return numerator % denominator
     if isinstance(numerator, Dim) and _exact_quotient(numerator, denominator) is not None:
         return 0
+    low, high = bounds(numerator)
+    if low >= 0 and high < lower_bound(denominator):
+        return numerator
     return Dim({(Atom("%", left=numerator, right=denominator),): 1})
 
 
 def _extreme(kind: str, pick: Callable[[int, int], int], left: Dimension, right: Dimension) -> Dimension:
     if isinstance(left, int) and isinstance(right, int):
         return pick(left, right)
-    if left == right:
-        return left
-    difference = left - right
-    if isinstance(difference, int):
-        return left if (difference > 0) == (kind == "max") else right
-    low, high = sorted((left, right), key=lambda d: (isinstance(d, Dim), str(d)))
-    if isinstance(low, int) and isinstance(high, Dim) and low <= lower_bound(high):
-        return high if kind == "max" else low
-    return Dim({(Atom(kind, left=low, right=high),): 1})
+    low, high = bounds(left - right)
+    if low >= 0:
+        return left if kind == "max" else right
+    if high <= 0:
+        return right if kind == "max" else left
+    left, right = sorted((left, right), key=lambda d: (isinstance(d, Dim), str(d)))
+    return Dim({(Atom(kind, left=left, right=right),): 1})
 
 
 def maximum(left: Dimension, right: Dimension) -> Dimension:
@@ -230,29 +253,85 @@ def minimum(left: Dimension, right: Dimension) -> Dimension:
 
 def lower_bound(dim: Dimension) -> float:
     """A lower bound, given that every symbol is at least 1; -inf where none is known."""
+    return bounds(dim)[0]
+
+
+def bounds(dim: Dimension) -> tuple[float, float]:
+    """A lower and an upper bound, given that every symbol is at least 1; infinite where none is known.
+
+    A maximum or minimum is taken for either of its sides in turn, so that N - min(N, 2) = max(0, N - 2) is found to be
+    at least 0: as intervals, its terms would tell nothing.
+    """
     if isinstance(dim, int):
-        return dim
-    total = 0.0
-    for monomial, coefficient in dim.terms.items():
-        if coefficient < 0:
-            return float("-inf")
-        low = 1.0
+        return dim, dim
+    for monomial in dim.terms:
         for atom in monomial:
-            if atom.kind == "sym":
-                bound = 1.0
-            elif atom.kind == "max":
-                bound = max(lower_bound(atom.left), lower_bound(atom.right))
-            elif atom.kind == "min":
-                bound = min(lower_bound(atom.left), lower_bound(atom.right))
-            elif atom.kind == "//" and isinstance(atom.right, int) and lower_bound(atom.left) >= 0:
-                bound = lower_bound(atom.left) // atom.right
-            else:
-                bound = 0.0 if atom.kind == "%" else float("-inf")
-            if bound < 0:
-                return float("-inf")
-            low *= bound
-        total += coefficient * low
+            if atom.kind in ("max", "min"):
+                lows, highs = zip(*(bounds(_replace_atom(dim, atom, s)) for s in (atom.left, atom.right)), strict=True)
+                signs = {_sign_beside(atom, m, c) for m, c in dim.terms.items() if atom in m}
+                if len(signs) != 1 or 0 in signs:
+                    return min(lows), max(highs)
+                # The whole is the maximum of both cases, or their minimum.
+                pick = max if (signs == {1}) == (atom.kind == "max") else min
+                return pick(lows), pick(highs)
+    low = high = 0.0
+    for monomial, coefficient in dim.terms.items():
+        part = (float(coefficient), float(coefficient))
+        for atom in monomial:
+            part = _interval_product(part, _atom_bounds(atom))
+        low, high = low + part[0], high + part[1]
+    return low, high
+
+
+def _sign_beside(atom: Atom, monomial: Monomial, coefficient: int) -> int:
+    """Sign of what an atom is multiplied by in a term; 0 where it is not known."""
+    rest = list(monomial)
+    rest.remove(atom)
+    low, high = bounds(_make({tuple(rest): coefficient}))
+    return 1 if low >= 0 else -1 if high <= 0 else 0
+
+
+def _replace_atom(dim: Dim, atom: Atom, value: Dimension) -> Dimension:
+    total: Dimension = 0
+    for monomial, coefficient in dim.terms.items():
+        term: Dimension = coefficient
+        for factor in monomial:
+            term = term * (value if factor == atom else Dim({(factor,): 1}))
+        total = total + term
     return total
+
+
+def _atom_bounds(atom: Atom) -> tuple[float, float]:
+    if atom.kind == "sym":
+        return 1.0, inf
+    (left_low, left_high), (right_low, right_high) = bounds(atom.left), bounds(atom.right)
+    if right_low < 1:
+        return -inf, inf
+    if atom.kind == "%":
+        return 0.0, right_high - 1
+    # A quotient moves toward 0 (or -1) as the divisor grows.
+    return (
+        left_low // (right_high if left_low >= 0 else right_low) if isfinite(left_low) else left_low,
+        left_high // (right_low if left_high >= 0 else right_high) if isfinite(left_high) else left_high,
+    )
+
+
+def _interval_product(left: tuple[float, float], right: tuple[float, float]) -> tuple[float, float]:
+    products = [a * b if a and b else 0.0 for a in left for b in right]
+    return min(products), max(products)
+
+
+def common_factor(dims: Iterable[Dimension]) -> Dimension:
+    """The greatest product of an integer and atoms that divides every term of all dimensions; 1 where all are 0."""
+    divisor, shared = 0, None
+    for dim in dims:
+        for monomial, coefficient in (_terms(dim) or {}).items():
+            divisor = gcd(divisor, coefficient)
+            atoms = Counter(monomial)
+            shared = atoms if shared is None else shared & atoms
+    if shared is None:
+        return 1
+    return _make({tuple(sorted(shared.elements(), key=str)): divisor})
 
 
 def symbols(dim: Dimension) -> set[str]:

@@ -1,0 +1,266 @@
+"""ONNX operators that move elements: to another shape, order or place, repeated, joined, cut or padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from ..op.base import broadcast_shape, normalize_axis
+from ..relay.dimension import Dimension, lower_bound, maximum, product
+from ..relay.expr import Atom, Constant
+from ..relay.types import TensorType
+from .registry import Node, converter, number
+
+
+def axes_of(node: Node, index: int | None, rank: int, default: Sequence[int] | None = None) -> list[int]:
+    """Axes counted from the front: from an input or from the attribute of older opsets; all, if no default is given."""
+    if index is not None and node.has_input(index):
+        axes: Any = [int(a) for a in node.static_array(index).reshape(-1)]
+    else:
+        axes = node.attr("axes")
+    if axes is None:
+        axes = range(rank) if default is None else default
+    result = [normalize_axis(node.proto.op_type, axis, rank) for axis in axes]
+    if len(set(result)) != len(result):
+        raise node.error(f"axes {tuple(axes)}", expected="each axis once")
+    return result
+
+
+def reshape(node: Node, x: Atom, shape: Sequence[Dimension]) -> Atom:
+    """x under another shape; x itself where that is its own."""
+    assert isinstance(x.type, TensorType)
+    return x if x.type.shape == tuple(shape) else node.call("reshape", x, shape=tuple(shape))
+
+
+@converter("Reshape")
+def convert_reshape(node: Node) -> Atom:
+    x = node.type(0)
+    target = list(node.attr("shape", ()) if node.opset < 5 else node.shape_value(1))
+    if not node.attr("allowzero", 0):
+        for axis, dim in enumerate(target):
+            if dim == 0:
+                if axis >= x.rank:
+                    raise node.error(
+                        f"0 on axis {axis} of the shape {tuple(target)}", expected=f"a tensor with it, not {x}"
+                    )
+                target[axis] = x.shape[axis]
+    if target.count(-1) > 1:
+        raise node.error(f"the shape {tuple(target)}", expected="at most one -1")
+    if -1 in target:
+        place = target.index(-1)
+        others = product(target[:place] + target[place + 1 :])
+        if others == 0:
+            raise node.error(
+                f"-1 in the shape {tuple(target)} of no elements", expected="dimensions without 0 beside it"
+            )
+        target[place] = x.size // others
+        if isinstance(x.size, int) and product(target) != x.size:
+            raise node.error(
+                f"{x.shape} reshaped to {node.shape_value(1)}", expected=f"a divisor of {x.size} beside -1"
+            )
+    return reshape(node, node.input(0), target)
+
+
+@converter("Flatten")
+def convert_flatten(node: Node) -> Atom:
+    x, axis = node.type(0), node.attr("axis", 1)
+    if not -x.rank <= axis <= x.rank:
+        raise node.error(f"axis {axis} of a tensor of rank {x.rank}", expected=f"-{x.rank} to {x.rank}")
+    axis = axis + x.rank if axis < 0 else axis
+    return reshape(node, node.input(0), (product(x.shape[:axis]), product(x.shape[axis:])))
+
+
+@converter("Squeeze")
+def convert_squeeze(node: Node) -> Atom:
+    x = node.type(0)
+    if not node.has_input(1) and node.attr("axes") is None:
+        unknown = [d for d in x.shape if not isinstance(d, int) and lower_bound(d) <= 1]
+        if unknown:
+            raise node.error(
+                f"Squeeze of all dimensions that are 1: {unknown[0]} is only known at run time",
+                expected="axes, or a static shape",
+                remedy=f"give the dimension {unknown[0]} a value",
+            )
+        axes = [axis for axis, dim in enumerate(x.shape) if dim == 1]
+    else:
+        axes = axes_of(node, 1, x.rank)
+    for axis in axes:
+        if x.shape[axis] != 1:
+            remedy = "" if isinstance(x.shape[axis], int) else f"give the dimension {x.shape[axis]} the value 1"
+            raise node.error(f"axis {axis} of {x.shape} is {x.shape[axis]}", expected="1", remedy=remedy)
+    return reshape(node, node.input(0), [dim for axis, dim in enumerate(x.shape) if axis not in axes])
+
+
+@converter("Unsqueeze")
+def convert_unsqueeze(node: Node) -> Atom:
+    x = node.type(0)
+    count = node.static_array(1).size if node.has_input(1) else len(node.attr("axes", ()))
+    shape: list[Dimension] = list(x.shape)
+    for axis in sorted(axes_of(node, 1, x.rank + count, ())):
+        shape.insert(axis, 1)
+    return reshape(node, node.input(0), shape)
+
+
+@converter("Transpose")
+def convert_transpose(node: Node) -> Atom:
+    rank = node.type(0).rank
+    axes = tuple(node.attr("perm", range(rank)[::-1]))
+    return node.input(0) if axes == tuple(range(rank)) else node.call("transpose", node.input(0), axes=axes)
+
+
+@converter("Concat")
+def convert_concat(node: Node) -> Atom:
+    if not node.inputs:
+        raise node.error("Concat of nothing", expected="at least one input")
+    axis = node.attr("axis", 1) if node.opset < 4 else node.required_attr("axis")
+    axis = normalize_axis("Concat", axis, node.type(0).rank)
+    xs = [node.input(i) for i in range(len(node.inputs))]
+    return xs[0] if len(xs) == 1 else node.call("concatenate", *xs, axis=axis)
+
+
+@converter("Split")
+def convert_split(node: Node) -> Any:
+    x = node.type(0)
+    axis = normalize_axis("Split", node.attr("axis", 0), x.rank)
+    sizes = _split_sizes(node, x.shape[axis])
+    if len(sizes) != node.output_count:
+        raise node.error(f"{len(sizes)} sizes for {node.output_count} outputs", expected="as many of each")
+    if len(sizes) == 1:
+        return node.input(0)
+    if node.builder.shape_value(node.input(0)) is None:
+        parts = node.call("split", node.input(0), sizes=sizes, axis=axis)
+        return [node.get_item(parts, i) if node.has_output(i) else None for i in range(len(sizes))]
+    # Slices carry shape values on, tuples do not.
+    return [
+        _cut(node, axis, begin, begin + size) for begin, size in zip(accumulate(sizes, initial=0), sizes, strict=False)
+    ]
+
+
+def _split_sizes(node: Node, dim: Dimension) -> tuple[Dimension, ...]:
+    if node.has_input(1):
+        return node.shape_value(1)
+    if (given := node.attr("split")) is not None:
+        return tuple(given)
+    count = node.attr("num_outputs", node.output_count) if node.opset >= 18 else node.output_count
+    if node.opset < 18 and isinstance(dim, int) and dim % count:
+        raise node.error(f"{dim} elements split into {count} equal parts", expected=f"a multiple of {count}")
+    size = (dim + count - 1) // count if node.opset >= 18 else dim // count
+    return (*[size] * (count - 1), dim - (count - 1) * size)
+
+
+def _cut(node: Node, axis: int, begin: Dimension, end: Dimension) -> Atom:
+    """The part of input 0 between two places on an axis."""
+    shape = node.type(0).shape
+    return node.call(
+        "strided_slice",
+        node.input(0),
+        begin=(*[0] * axis, begin, *[0] * (len(shape) - axis - 1)),
+        end=(*shape[:axis], end, *shape[axis + 1 :]),
+        strides=(1,) * len(shape),
+    )
+
+
+@converter("Expand")
+def convert_expand(node: Node) -> Atom:
+    shape = broadcast_shape("Expand", node.type(0).shape, node.shape_value(1))
+    return node.input(0) if shape == node.type(0).shape else node.call("broadcast_to", node.input(0), shape=shape)
+
+
+@converter("Tile")
+def convert_tile(node: Node) -> Atom:
+    rank = node.type(0).rank
+    if node.opset < 6:
+        (count,), (axis,) = node.shape_value(1), node.static_array(2).reshape(-1)
+        repeats = [1] * rank
+        repeats[normalize_axis("Tile", int(axis), rank)] = count
+        return node.call("tile", node.input(0), repeats=tuple(repeats))
+    repeats = node.shape_value(1)
+    return node.input(0) if set(repeats) == {1} else node.call("tile", node.input(0), repeats=repeats)
+
+
+@converter("Pad")
+def convert_pad(node: Node) -> Atom:
+    x, mode = node.type(0), node.attr("mode", "constant")
+    pads = node.shape_value(1) if node.opset >= 11 else tuple(node.attr("pads", node.attr("paddings", ())))
+    axes = axes_of(node, 3, x.rank)
+    if len(pads) != 2 * len(axes):
+        raise node.error(f"{len(pads)} paddings for {len(axes)} axes", expected="two for each axis")
+    before: list[Dimension] = [0] * x.rank
+    after: list[Dimension] = [0] * x.rank
+    for place, axis in enumerate(axes):
+        before[axis], after[axis] = pads[place], pads[len(axes) + place]
+    data = node.input(0)
+    if not any(p != 0 for p in before + after):
+        return data
+    if mode != "constant":
+        data, before, after = _crop(node, before, after)
+        return node.call("pad", data, before=tuple(before), after=tuple(after), mode=mode)
+    attrs = {"before": tuple(before), "after": tuple(after), "mode": mode}
+    filler = node.optional_input(2)
+    if filler is not None and not isinstance(filler, Constant):
+        return node.call("pad", data, filler, **attrs)
+    value = node.attr("value", 0) if filler is None else number(filler.array)
+    return node.call("pad", data, **attrs, value=bool(value) if x.dtype == "bool" else value)
+
+
+def _crop(node: Node, before: list[Dimension], after: list[Dimension]) -> tuple[Atom, list[Dimension], list[Dimension]]:
+    """Cut off what negative paddings say; the remaining paddings are not negative."""
+    shape = node.type(0).shape
+    begin = tuple(maximum(-b, 0) for b in before)
+    end = tuple(d - maximum(-a, 0) for d, a in zip(shape, after, strict=True))
+    if begin == (0,) * len(shape) and end == shape:
+        return node.input(0), before, after
+    data = node.call("strided_slice", node.input(0), begin=begin, end=end, strides=(1,) * len(shape))
+    return data, [maximum(b, 0) for b in before], [maximum(a, 0) for a in after]
+
+
+def _blocks(node: Node) -> tuple[int, tuple[Dimension, ...]]:
+    block, shape = node.required_attr("blocksize"), node.type(0).shape
+    if len(shape) != 4 or block < 1:
+        raise node.error(
+            f"{node.proto.op_type} of {shape} by blocks of {block}", expected="(N, C, H, W), and blocks >= 1"
+        )
+    return block, shape
+
+
+@converter("DepthToSpace")
+def convert_depth_to_space(node: Node) -> Atom:
+    block, (batch, channels, height, width) = _blocks(node)
+    if isinstance(channels, int) and channels % block**2:
+        raise node.error(f"{channels} channels by blocks of {block}", expected=f"a multiple of {block**2}")
+    depth = channels // block**2
+    if node.attr("mode", "DCR") == "DCR":
+        split, axes = (batch, block, block, depth, height, width), (0, 3, 4, 1, 5, 2)
+    else:
+        split, axes = (batch, depth, block, block, height, width), (0, 1, 4, 2, 5, 3)
+    moved = node.call("transpose", reshape(node, node.input(0), split), axes=axes)
+    return reshape(node, moved, (batch, depth, height * block, width * block))
+
+
+@converter("SpaceToDepth")
+def convert_space_to_depth(node: Node) -> Atom:
+    block, (batch, channels, height, width) = _blocks(node)
+    if any(isinstance(side, int) and side % block for side in (height, width)):
+        raise node.error(f"{height} by {width} elements in blocks of {block}", expected=f"multiples of {block}")
+    split = (batch, channels, height // block, block, width // block, block)
+    moved = node.call("transpose", reshape(node, node.input(0), split), axes=(0, 3, 5, 1, 2, 4))
+    return reshape(node, moved, (batch, channels * block**2, height // block, width // block))
+
+
+@converter("Trilu")
+def convert_trilu(node: Node) -> Atom:
+    upper = bool(node.attr("upper", 1))
+    diagonal = node.optional_input(1)
+    if diagonal is None:
+        return node.call("trilu", node.input(0), upper=upper)
+    known = node.builder.shape_value(diagonal)
+    if known is None:
+        return node.call("trilu", node.input(0), diagonal, upper=upper)
+    return node.call("trilu", node.input(0), upper=upper, diagonal=known.reshape(-1)[0])
+
+
+@converter("ReverseSequence")
+def convert_reverse_sequence(node: Node) -> Atom:
+    batch, time = node.attr("batch_axis", 1), node.attr("time_axis", 0)
+    return node.call("reverse_sequence", node.input(0), node.input(1), batch_axis=batch, time_axis=time)

@@ -1,0 +1,144 @@
+"""Pieces of kernels that are written in C: element types, dimensions, parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..relay.dimension import Dim, Dimension, fold, product, symbols
+from ..relay.expr import Attrs
+from ..relay.types import TensorType, type_symbols
+
+PROLOGUE = "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
+
+#: Element types by the C type that they lie in. 16-bit floats have none; sub-byte types take a byte.
+_STORAGE = {
+    "float32": "float",
+    "float64": "double",
+    "float16": "uint16_t",
+    "bfloat16": "uint16_t",
+    "bool": "uint8_t",
+    "int4": "int8_t",
+    "int2": "int8_t",
+    **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+
+_BFLOAT16 = """\
+static float {symbol}_load(uint16_t bits) {{
+  uint32_t wide = (uint32_t)bits << 16;
+  float value;
+  memcpy(&value, &wide, sizeof value);
+  return value;
+}}
+
+static uint16_t {symbol}_store(float value) {{
+  uint32_t wide;
+  memcpy(&wide, &value, sizeof wide);
+  if (value != value) return (uint16_t)(wide >> 16 | 0x40u);
+  return (uint16_t)((wide + 0x7fffu + (wide >> 16 & 1u)) >> 16); /* to nearest, halves to even */
+}}
+
+"""
+
+_FLOAT16 = """\
+static float {symbol}_load(uint16_t bits) {{
+  uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, exponent = bits >> 10 & 31u, fraction = bits & 0x3ffu, wide;
+  float value;
+  if (exponent == 0) {{ /* zero, or fraction * 2**-24 */
+    value = (float)fraction * 5.9604644775390625e-8f;
+    return sign ? -value : value;
+  }}
+  wide = sign | (exponent == 31u ? 255u : exponent + 112u) << 23 | fraction << 13;
+  memcpy(&value, &wide, sizeof value);
+  return value;
+}}
+
+static uint16_t {symbol}_store(float value) {{ /* to nearest, halves to even */
+  uint32_t wide, sign, magnitude, half;
+  memcpy(&wide, &value, sizeof wide);
+  sign = wide >> 16 & 0x8000u;
+  magnitude = wide & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return (uint16_t)(sign | 0x7e00u);
+  if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* 65520 and more: infinity */
+  if (magnitude < 0x38800000u) {{ /* below 2**-14: a multiple of 2**-24, which adding 0.5 rounds to */
+    float small;
+    memcpy(&small, &magnitude, sizeof small);
+    small += 0.5f;
+    memcpy(&half, &small, sizeof half);
+    return (uint16_t)(sign | (half - 0x3f000000u));
+  }}
+  half = magnitude - 0x38000000u;
+  return (uint16_t)(sign | (half + 0xfffu + (half >> 13 & 1u)) >> 13);
+}}
+
+"""
+
+
+def storage_type(dtype: str) -> str:
+    """The C type in which an element lies in memory."""
+    return _STORAGE.get(dtype, "uint8_t")
+
+
+class Scalar:
+    """How C code computes with elements of a type: 16-bit floats are loaded as float and rounded when stored.
+
+    Attributes
+    ----------
+    storage, arithmetic : str
+        The C types of an element in memory, and of its value.
+    helpers : str
+        Definitions that must stand before the kernel, with names that begin with its symbol.
+    """
+
+    def __init__(self, dtype: str, symbol: str) -> None:
+        text = {"float16": _FLOAT16, "bfloat16": _BFLOAT16}.get(dtype)
+        self._converts = symbol if text else ""
+        self.helpers = text.format(symbol=symbol) if text else ""
+        self.storage = storage_type(dtype)
+        self.arithmetic = "float" if text else self.storage
+
+    def load(self, text: str) -> str:
+        """The value of an element in memory."""
+        return f"{self._converts}_load({text})" if self._converts else text
+
+    def store(self, text: str) -> str:
+        """What to assign to an element in memory for a value."""
+        return f"{self._converts}_store({text})" if self._converts else f"({self.storage})({text})"
+
+
+def dimension_text(dim: Dimension) -> str:
+    """C expression of a dimension, over parameters that are named by the symbols."""
+    return fold(
+        dim,
+        lambda number: str(number) if number >= 0 else f"({number})",
+        str,
+        {
+            "+": lambda a, b: f"({a} + {b})",
+            "*": lambda a, b: f"({a} * {b})",
+            "//": lambda a, b: f"({a} / {b} - ({a} % {b} != 0 && ({a} < 0) != ({b} < 0)))",
+            "%": lambda a, b: f"(({a} % {b} + {b}) % {b})",
+            "max": lambda a, b: f"({a} > {b} ? {a} : {b})",
+            "min": lambda a, b: f"({a} < {b} ? {a} : {b})",
+        },
+    )
+
+
+def strides(shape: Sequence[Dimension]) -> list[Dimension]:
+    """Elements from one index to the next on each axis of a dense tensor."""
+    return [product(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def parameters(inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], attrs: Attrs) -> str:
+    """Parameter list of a kernel without workspace: pointers by name, then an int32_t for each symbol."""
+    names = set().union(*(type_symbols(t) for t in (*inputs.values(), *outputs.values())), _symbols(tuple(attrs.values())))
+    pointers = [f"const {storage_type(t.dtype)} *restrict {name}" for name, t in inputs.items()]
+    pointers += [f"{storage_type(t.dtype)} *restrict {name}" for name, t in outputs.items()]
+    return ", ".join([*pointers, *(f"int32_t {name}" for name in sorted(names))])
+
+
+def _symbols(value: Any) -> set[str]:
+    if isinstance(value, Dim):
+        return symbols(value)
+    if isinstance(value, tuple):
+        return set().union(*map(_symbols, value))
+    return set()

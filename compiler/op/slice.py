@@ -1,0 +1,70 @@
+"""Every n-th element between two positions, on each axis (ONNX Slice)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..diagnostics import CompileError
+from ..relay.dimension import Dimension, maximum
+from ..relay.expr import Attrs
+from ..relay.types import TensorType, Type
+from .base import REQUIRED, FusionKind, Op, register, tensors
+
+
+def slice_length(begin: Dimension, end: Dimension, stride: int) -> Dimension:
+    """Number of positions begin, begin + stride, ... before end (after it for a negative stride)."""
+    span = end - begin if stride > 0 else begin - end
+    return maximum((span + abs(stride) - 1) // abs(stride), 0)
+
+
+def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
+    (x,) = tensors("strided_slice", args, 1)
+    if not len(attrs.begin) == len(attrs.end) == len(attrs.strides) == x.rank:
+        raise CompileError(
+            f"strided_slice of rank {x.rank}: begin {attrs.begin}, end {attrs.end}, strides {attrs.strides}",
+            expected=f"{x.rank} of each",
+        )
+    shape = []
+    for dim, begin, end, stride in zip(x.shape, attrs.begin, attrs.end, attrs.strides, strict=True):
+        if stride == 0:
+            raise CompileError("strided_slice with the stride 0", expected="another stride")
+        low, high = (begin, end) if stride > 0 else (end + 1, begin + 1)
+        length = slice_length(begin, end, stride)
+        if length != 0 and all(isinstance(d, int) for d in (low, high, dim)) and not 0 <= low <= high <= dim:
+            raise CompileError(f"strided_slice {begin}:{end}:{stride} of {dim} elements", expected="positions inside")
+        shape.append(length)
+    return TensorType(tuple(shape), x.dtype)
+
+
+def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
+    picks = [
+        begin + stride * np.arange(slice_length(begin, end, stride))
+        for begin, end, stride in zip(attrs.begin, attrs.end, attrs.strides, strict=True)
+    ]
+    return x[np.ix_(*picks)] if picks else x.copy()
+
+
+def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
+    shape = [slice_length(b, e, s) for b, e, s in zip(attrs.begin, attrs.end, attrs.strides, strict=True)]
+    begin = [T.dim(b) for b in attrs.begin]
+    return T.compute(
+        shape,
+        lambda *i: x(*(b + p * s for b, p, s in zip(begin, i, attrs.strides, strict=True))),
+        "strided_slice",
+    )
+
+
+register(
+    Op(
+        "strided_slice",
+        FusionKind.INJECTIVE,
+        _relation,
+        _reference,
+        _compute,
+        attributes={"begin": REQUIRED, "end": REQUIRED, "strides": REQUIRED},
+        shape_value=True,
+    )
+)
