@@ -67,7 +67,7 @@ def convert_quick_gelu(node: Node) -> Any:
 @converter("Clip")
 def convert_clip(node: Node) -> Any:
     """Bounds are attributes up to opset 6, inputs from 11 on; constant ones become attributes of `clip`."""
-    x, dtype = node.input(0), node.type(0).dtype
+    x = node.input(0)
     if node.opset < 11:
         # 3.4e38 is ONNX's default, and the same as no bound.
         limits = {"low": node.attr("min"), "high": node.attr("max")}

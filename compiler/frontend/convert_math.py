@@ -127,10 +127,7 @@ def convert_variadic(node: Node) -> Any:
 
 @converter("Cast", "CastLike")
 def convert_cast(node: Node) -> Any:
-    if node.proto.op_type == "CastLike":
-        dtype = node.type(1).dtype
-    else:
-        dtype = node.dtype_attr("to")
+    dtype = node.type(1).dtype if node.proto.op_type == "CastLike" else node.dtype_attr("to")
     attrs = {"saturate": bool(node.attr("saturate", 1)), "rounding": node.attr("round_mode", "up")}
     x = node.input(0)
     if node.type(0).dtype == dtype:
