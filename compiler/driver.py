@@ -13,7 +13,7 @@ from typing import Any
 import onnx
 
 from .diagnostics import CompileError
-from .executor.names import identifier
+from .executor.names import identifier, identifiers
 from .executor.program import Program, build_program
 from .frontend.importer import import_model
 from .kernel.compile import compile_kernel
@@ -121,7 +121,9 @@ def model_symbols(main: Function) -> list[str]:
 def compile_kernels(module: Module, target: Target, options: Options) -> dict[str, Kernel]:
     """Compile every primitive function; name -> kernel."""
     prefix = identifier(module.name)
-    jobs = [(n, f, f"{prefix}_{identifier(n)}") for n, f in module.functions.items() if f.is_primitive]
+    primitives = {n: f for n, f in module.functions.items() if f.is_primitive}
+    symbols = (f"{prefix}_{s}" for s in identifiers(primitives))
+    jobs = [(n, f, s) for (n, f), s in zip(primitives.items(), symbols, strict=True)]
     kernels: dict[str, Kernel] = {}
     if options.jobs > 1 and len(jobs) >= PARALLEL_KERNELS:
         with ProcessPoolExecutor(options.jobs) as pool:

@@ -87,7 +87,7 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
     variables : dict
         TVM's variables of the symbols: further parameters, in the order of their names.
     symbol : str
-        Name of the C function; further phases are called symbol_1, symbol_2, ...
+        Name of the C function; further phases are called symbol_phase1, symbol_phase2, ...: symbol_1 may be another kernel.
     inputs : int
         How many of the function's parameters are inputs.
     """
@@ -100,7 +100,7 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
     workspaces, groups, bound = _split(func.body)
     functions, phases = {}, []
     for index, (statements, tasks) in enumerate(groups):
-        name = symbol if index == 0 else f"{symbol}_{index}"
+        name = symbol if index == 0 else f"{symbol}_phase{index}"
         functions[name] = _raw_function(func, variables, workspaces, statements, name, as_c)
         phases.append(Phase(name, None if tasks is None else to_dimension(tasks, bound)))
     module = tvm.ir.transform.Sequential([_T.LowerTVMBuiltin(), _T.LowerIntrin()])(tvm.IRModule(functions))
@@ -172,15 +172,11 @@ def to_dimension(expr: Any, bound: Mapping[str, Any] = MappingProxyType({})) -> 
         tirx.Mod: lambda a, b: a % b,
         tirx.Max: maximum,
         tirx.Min: minimum,
+        tirx.RShift: lambda a, b: a // 2**b,
+        tirx.LShift: lambda a, b: a * 2**b,
     }.get(type(expr))
     if two is not None:
         return two(to_dimension(expr.a, bound), to_dimension(expr.b, bound))
-    if isinstance(expr, tirx.Call):
-        name = getattr(expr.op, "name", "")
-        if name.endswith("shift_right"):
-            return to_dimension(expr.args[0], bound) // 2 ** int(expr.args[1])
-        if name.endswith("shift_left"):
-            return to_dimension(expr.args[0], bound) * 2 ** int(expr.args[1])
     raise AssertionError(f"no dimension: {expr}")
 
 
