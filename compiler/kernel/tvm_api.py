@@ -19,6 +19,7 @@ from tvm.tirx import transform as tirx_transform
 from ..relay.dimension import Dim, Dimension, fold
 
 __all__ = [
+    "Call",
     "TensorExpressions",
     "TvmTarget",
     "s_tir",
@@ -31,6 +32,7 @@ __all__ = [
     "tvm",
 ]
 
+Call = tvm.ir.Call
 structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_walk
 
 #: Element types whose arithmetic TVM has under the same name.

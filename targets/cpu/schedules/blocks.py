@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from onnxc.kernel.tvm_api import structural_walk, tirx
+from onnxc.kernel.tvm_api import Call, structural_walk, tirx
 
 #: Functions so expensive that computing them again for every consumer does not pay.
 _EXPENSIVE = ("exp", "tanh", "erf", "log", "pow", "sin", "cos", "tan", "sigmoid", "asin", "acos", "atan", "sinh", "cosh")
@@ -36,7 +36,7 @@ def is_expensive(sch: Any, block: Any) -> bool:
         if name in _EXPENSIVE or name == "call_pure_extern":
             found.append(name)
 
-    structural_walk(sch.get(block).body, (tirx.Call, look))
+    structural_walk(sch.get(block).body, (Call, look))
     return bool(found)
 
 
@@ -64,6 +64,87 @@ def inline_injective(sch: Any) -> None:
         if read_often and is_expensive(sch, block):
             continue
         sch.compute_inline(block)
+
+
+def feeding_reduction(sch: Any, block: Any) -> bool:
+    """Is the block the elementwise end of one reduction, which is scheduled together with it?"""
+    producers = [p for p in sch.get_producers(block) if is_reduction(sch, p)]
+    return any(epilogue_of(sch, p) is not None for p in producers)
+
+
+def epilogue_of(sch: Any, block: Any) -> Any | None:
+    """The one consumer of a reduction that reads element i for its own element i, if that is all that happens to it."""
+    consumers = list(sch.get_consumers(block))
+    if len(consumers) != 1 or is_reduction(sch, consumers[0]):
+        return None
+    buffer = sch.get(block).writes[0].source
+    stmt = sch.get(consumers[0])
+    axes = [a.var for a in stmt.iter_vars]
+    for region in stmt.reads:
+        if not region.source.same_as(buffer):
+            continue
+        indices = [r.min for r in region.region]
+        if len(indices) != len(axes) or not all(
+            isinstance(i, tirx.Var) and i.same_as(a) for i, a in zip(indices, axes, strict=True)
+        ):
+            return None
+    return consumers[0]
+
+
+def inner_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
+    """Spatial and reduction loops directly around a block that was computed at a loop of its consumer."""
+    loops = list(sch.get_loops(block))
+    realize = sch.get(loops[-1]).body
+    outer = len(loops)
+    reduction_vars, spatial_vars = [], []
+    for value, axis in zip(realize.iter_values, realize.block.iter_vars, strict=True):
+        (reduction_vars if axis.iter_type == tirx.IterVar.CommReduce else spatial_vars).extend(_vars(value))
+    for loop in reversed(loops):  # the block's own loops are serial; the consumer's outer one is not, or is shared
+        if sch.get(loop).kind != tirx.ForKind.SERIAL:
+            break
+        outer -= 1
+    inside = [(loop, sch.get(loop).loop_var) for loop in loops[outer:]]
+    reduced = [loop for loop, var in inside if any(var.same_as(v) for v in reduction_vars)]
+    spatial = [loop for loop, var in inside if not any(var.same_as(v) for v in reduction_vars)]
+    return spatial, reduced
+
+
+def _vars(expr: Any) -> list[Any]:
+    found: list[Any] = []
+    structural_walk(expr, (tirx.Var, found.append))
+    return found
+
+
+def decompose(sch: Any, block: Any) -> None:
+    """Initialise the sums before the outermost reduction loop."""
+    _, reduced = inner_loops(sch, block)
+    if reduced:
+        sch.decompose_reduction(block, reduced[0])
+
+
+def divisor(length: int | None, most: int) -> int:
+    """The greatest divisor of a length up to `most`, unless it is so small that a tail is better: then `most`."""
+    if length is None:
+        return most
+    best = max(d for d in range(1, min(most, length) + 1) if length % d == 0)
+    return best if best * 4 >= most else most
+
+
+def reads_contiguously(sch: Any, block: Any) -> bool:
+    """Is the last spatial axis the last index of every tensor that depends on it?"""
+    stmt = sch.get(block)
+    spatial = [a.var for a in stmt.iter_vars if a.iter_type != tirx.IterVar.CommReduce]
+    if not spatial:
+        return False
+    last = spatial[-1]
+    found = False
+    for region in stmt.reads:
+        for position, dim in enumerate(region.region):
+            if _used_axes([dim.min], [last]):
+                found = True
+                if position != len(region.region) - 1:
+                    return False
+    return found
 
 
 def extent(sch: Any, loop: Any) -> int | None:

@@ -10,16 +10,22 @@ from onnxc.target import Target
 
 from . import blocks as b
 
+#: Results that a reduction accumulates at a time: 64 floats are 4 to 16 vector registers.
+ROW_TILE = 64
+#: Elements of an elementwise task: enough work to wake a thread for.
+CHUNK = 4096
+
 
 def schedule(lowered: Lowered, target: Target) -> Any:
     """Schedule any primitive function; returns the PrimFunc."""
     sch = s_tir.Schedule(lowered.func)
     b.inline_injective(sch)
     for block in b.all_blocks(sch):
+        if not b.is_reduction(sch, block) and not b.feeding_reduction(sch, block):
+            schedule_elementwise(sch, block)
+    for block in b.all_blocks(sch):
         if b.is_reduction(sch, block):
             schedule_reduction(sch, block)
-        else:
-            schedule_elementwise(sch, block)
     return sch.mod["main"]
 
 
@@ -35,40 +41,39 @@ def schedule_elementwise(sch: Any, block: Any) -> None:
         sch.parallel(sch.fuse(*outer))
         return
     length = b.extent(sch, loop)
-    if length is None or length >= 4096:
-        chunk, _ = sch.split(loop, [None, 1024])
+    if length is None or length >= 2 * CHUNK:
+        chunk, _ = sch.split(loop, [None, b.divisor(length, CHUNK)])
         sch.parallel(chunk)
 
 
 def schedule_reduction(sch: Any, block: Any) -> None:
-    """Accumulate a row of results at a time where the last axis is contiguous, else one result in a register."""
-    spatial, reduced = b.split_loops(sch, block)
-    if not reduced:
-        return
-    if not spatial:
-        sch.decompose_reduction(block, reduced[0])
-        return
-    last = spatial[-1]
-    if len(spatial) > 1:
-        sch.parallel(sch.fuse(*spatial[:-1]))
-    if reads_contiguously(sch, block):
-        sch.reorder(*reduced, last)
-    sch.decompose_reduction(block, reduced[0])
+    """Accumulate a row of results at a time where the last axis is contiguous in memory, else one result.
 
-
-def reads_contiguously(sch: Any, block: Any) -> bool:
-    """Is the last spatial axis the last index of every tensor that depends on it?"""
-    stmt = sch.get(block)
-    spatial = [a.var for a in stmt.iter_vars if a.iter_type != b.tirx.IterVar.CommReduce]
-    if not spatial:
-        return False
-    last = spatial[-1]
-    found = False
-    for region in stmt.reads:
-        indices = [r.min for r in region.region]
-        for position, index in enumerate(indices):
-            if any(u.same_as(last) for u in b._used_axes([index], [last])):
-                found = True
-                if position != len(indices) - 1:
-                    return False
-    return found
+    The sums live in a local array, and what follows elementwise is done on it at once.
+    """
+    contiguous = b.reads_contiguously(sch, block)
+    if not b.split_loops(sch, block)[0]:
+        b.decompose(sch, block)
+        return
+    writer = b.epilogue_of(sch, block)
+    if writer is None:  # several readers, or another reduction: the sums need a buffer of their own anyway
+        writer = sch.cache_write(block, 0, "global")
+    loops = list(sch.get_loops(writer))
+    last = loops[-1]
+    if contiguous:
+        length = b.extent(sch, last)
+        if length is None or length > ROW_TILE:
+            tile, _ = sch.split(last, [None, b.divisor(length, ROW_TILE)])
+            outer = [*loops[:-1], tile]
+        else:
+            outer = loops[:-1]
+    else:
+        outer = loops
+    if outer:
+        task = sch.fuse(*outer)
+        sch.parallel(task)
+        sch.compute_at(block, task, preserve_unit_loops=False)
+    spatial, reduced = b.inner_loops(sch, block)
+    if contiguous and spatial:
+        sch.reorder(*spatial[:-1], *reduced, spatial[-1])
+    b.decompose(sch, block)
