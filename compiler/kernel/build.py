@@ -91,6 +91,29 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
     inputs : int
         How many of the function's parameters are inputs.
     """
+    module, phases, sizes = _lower(func, variables, symbol, target)
+    if target.kernel_format == "c":
+        return Built(phases, sizes, b"", _clean_source(_generate(module, target).inspect_source(), inputs))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kernel.o"
+        _generate(module, target).write_to_file(str(path), "o")
+        return Built(phases, sizes, path.read_bytes(), "")
+
+
+def listing(func: Any, variables: dict[str, Any], symbol: str, target: Target, form: str) -> str:
+    """LLVM's text of a scheduled PrimFunc: ``ll`` (its IR) or ``s`` (assembly). See `build`."""
+    return str(_generate(_lower(func, variables, symbol, target)[0], target).inspect_source(form))
+
+
+def _generate(module: Any, target: Target) -> Any:
+    """TVM's code generator on lowered functions."""
+    return tvm.get_global_func(f"target.build.{'c' if target.kernel_format == 'c' else 'llvm'}")(module, tvm_target(target))
+
+
+def _lower(
+    func: Any, variables: dict[str, Any], symbol: str, target: Target
+) -> tuple[Any, tuple[Phase, ...], tuple[Dimension, ...]]:
+    """A module of raw functions, one for each phase; the phases; the bytes of the workspaces."""
     register_math()
     llvm_target = tvm_target(target)
     as_c = target.kernel_format == "c"
@@ -104,15 +127,7 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
         functions[name] = _raw_function(func, variables, workspaces, statements, name, as_c)
         phases.append(Phase(name, None if tasks is None else to_dimension(tasks, bound)))
     module = tvm.ir.transform.Sequential([_T.LowerTVMBuiltin(), _T.LowerIntrin()])(tvm.IRModule(functions))
-    sizes = tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
-    if as_c:
-        text = tvm.get_global_func("target.build.c")(module, llvm_target).inspect_source()
-        return Built(tuple(phases), sizes, b"", _clean_source(text, inputs))
-    built = tvm.get_global_func("target.build.llvm")(module, llvm_target)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "kernel.o"
-        built.write_to_file(str(path), "o")
-        return Built(tuple(phases), sizes, path.read_bytes(), "")
+    return module, tuple(phases), tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
 
 
 def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]], dict[str, Any]]:

@@ -50,6 +50,31 @@ def compile_kernel(function: Function, symbol: str, target: Target) -> Kernel:
     )
 
 
+def kernel_listing(function: Function, symbol: str, target: Target, form: str) -> str:
+    """Text of a kernel for people.
+
+    Parameters
+    ----------
+    function, symbol, target
+        As in `compile_kernel`.
+    form : str
+        ``tir``: the scheduled loops in TVMScript; ``llvm``: LLVM's IR; ``asm``: assembly. A kernel that is written in C
+        is shown as it is.
+    """
+    source = _source_call(function)
+    if source is not None:
+        return _source_kernel(function, source, symbol).source
+    from .build import listing
+    from .lower import lower
+    from .schedule import schedule
+
+    lowered = lower(function)
+    func = schedule(lowered, target)
+    if form == "tir":
+        return str(func.with_attr("global_symbol", symbol).script())
+    return listing(func, lowered.variables, symbol, target, {"llvm": "ll", "asm": "s"}[form])
+
+
 def _source_call(function: Function) -> Call | None:
     """The call of an operator written in C, which must be alone in its function."""
     for binding in function.bindings:
