@@ -87,7 +87,7 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
     variables : dict
         TVM's variables of the symbols: further parameters, in the order of their names.
     symbol : str
-        Name of the C function; further phases are called symbol_phase1, symbol_phase2, ...: symbol_1 may be another kernel.
+        Name of the C function; further phases are called symbol_phase1, ... (symbol_1 may be another kernel).
     inputs : int
         How many of the function's parameters are inputs.
     """
@@ -107,7 +107,8 @@ def listing(func: Any, variables: dict[str, Any], symbol: str, target: Target, f
 
 def _generate(module: Any, target: Target) -> Any:
     """TVM's code generator on lowered functions."""
-    return tvm.get_global_func(f"target.build.{'c' if target.kernel_format == 'c' else 'llvm'}")(module, tvm_target(target))
+    backend = "c" if target.kernel_format == "c" else "llvm"
+    return tvm.get_global_func(f"target.build.{backend}")(module, tvm_target(target))
 
 
 def _lower(
