@@ -34,9 +34,6 @@ AARCH64 = Target(
     description="64-bit ARM with NEON: Raspberry Pi 3 and later, phones, servers",
 )
 
-#: The unwinding tables of this ABI name routines that Zig has in one object with a slow expf, which then hides libm's.
-_NO_UNWINDING = ("-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
-
 ARM = Target(
     name="arm",
     family="arm",
@@ -47,8 +44,8 @@ ARM = Target(
     toolchain=Toolchain(
         gcc_prefixes=("arm-linux-gnueabihf-",),
         package="gcc-arm-linux-gnueabihf",
-        flags=("-mcpu=cortex-a9", "-mfpu=neon", "-mfloat-abi=hard", "-marm", *_NO_UNWINDING),
-        baseline_flags=("-march=armv7-a", "-mfpu=vfpv3-d16", "-mfloat-abi=hard", "-marm", *_NO_UNWINDING),
+        flags=("-mcpu=cortex-a9", "-mfpu=neon", "-mfloat-abi=hard", "-marm"),
+        baseline_flags=("-march=armv7-a", "-mfpu=vfpv3-d16", "-mfloat-abi=hard", "-marm"),
         zig_target="arm-linux-gnueabihf",
         zig_cpu="cortex_a9",
         zig_baseline_cpu="generic+v7a+vfp3d16-neon",

@@ -1,0 +1,107 @@
+"""Object files -> a static library, the same bytes every time, without a program for it.
+
+The format is System V's with GNU's long names, which every linker for ELF reads: an index of symbols, the table of long
+names, and the members.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+
+from ..diagnostics import CompileError
+
+_MAGIC = b"!<arch>\n"
+_HEADER_SIZE = 60
+
+_SHT_SYMTAB = 2
+_STB_LOCAL = 0
+_SHN_UNDEF = 0
+
+
+def write_archive(members: Mapping[str, bytes]) -> bytes:
+    """A static library.
+
+    Parameters
+    ----------
+    members : mapping of str to bytes
+        Names and contents of ELF objects, little-endian.
+
+    Raises
+    ------
+    CompileError
+        It would reach 4 GiB.
+    """
+    table = bytearray()
+    names = {}
+    for name in members:
+        if len(name) <= 15:
+            names[name] = f"{name}/"
+        else:
+            names[name] = f"/{len(table)}"
+            table += f"{name}/\n".encode()
+    symbols = {name: list(defined_symbols(data)) for name, data in members.items()}
+    index_names = b"".join(symbol.encode() + b"\0" for found in symbols.values() for symbol in found)
+    count = sum(map(len, symbols.values()))
+    index_size = 4 + 4 * count + len(index_names)
+
+    start = len(_MAGIC) + _HEADER_SIZE + _even(index_size) + (_HEADER_SIZE + _even(len(table)) if table else 0)
+    sizes = [_HEADER_SIZE + _even(len(data)) for data in members.values()]
+    offsets = list(accumulate(sizes, initial=start))
+    if offsets[-1] >= 1 << 32:
+        raise CompileError(
+            f"the static library would have {offsets[-1]} bytes",
+            expected="less than 4 GiB",
+            remedy="keep the weights in a file of their own",
+        )
+    places = [offset for offset, found in zip(offsets, symbols.values(), strict=False) for _ in found]
+    index = struct.pack(f">{count + 1}I", count, *places) + index_names
+
+    parts = [_MAGIC, *_member("/", index, mode=0)]
+    if table:
+        parts += _member("//", bytes(table), mode=None)
+    for name, data in members.items():
+        parts += _member(names[name], data, mode=0o644)
+    return b"".join(parts)
+
+
+def _member(name: str, data: bytes, mode: int | None) -> Iterator[bytes]:
+    """Header, contents and padding. Date and owners are zero, so that nothing depends on when and by whom."""
+    zero, octal = ("", "") if mode is None else ("0", f"{mode:o}")
+    yield f"{name:<16}{zero:<12}{zero:<6}{zero:<6}{octal:<8}{len(data):<10}`\n".encode()
+    yield data
+    if len(data) % 2:
+        yield b"\n"
+
+
+def _even(size: int) -> int:
+    return size + size % 2
+
+
+def defined_symbols(data: bytes) -> Iterator[str]:
+    """Names of the symbols that an ELF object defines for others, in the order of its table."""
+    assert data[:4] == b"\x7fELF" and data[5] == 1, "not a little-endian ELF object"
+    wide = data[4] == 2
+    (sections_offset,) = struct.unpack_from("<Q" if wide else "<I", data, 40 if wide else 32)
+    entry_size, section_count = struct.unpack_from("<HH", data, 58 if wide else 46)
+    # Fields of a section's header: its type, offset, size and link.
+    layout = "<4xI16xQQI" if wide else "<4xI8xIII"
+
+    def section(number: int) -> tuple[int, int, int, int]:
+        kind, offset, size, link = struct.unpack_from(layout, data, sections_offset + number * entry_size)
+        return kind, offset, size, link
+
+    if section_count == 0:  # more than 65,279 of them: their number is the size of section 0
+        section_count = section(0)[2]
+    for number in range(section_count):
+        kind, offset, size, link = section(number)
+        if kind != _SHT_SYMTAB:
+            continue
+        strings = section(link)[1]
+        # Fields of a symbol: its name, binding and section.
+        symbol_layout, symbol_size = ("<IBxH16x", 24) if wide else ("<I8xBxH", 16)
+        for name, info, home in struct.iter_unpack(symbol_layout, data[offset : offset + size - size % symbol_size]):
+            if info >> 4 != _STB_LOCAL and home != _SHN_UNDEF:
+                begin = strings + name
+                yield data[begin : data.index(b"\0", begin)].decode()
