@@ -1,7 +1,7 @@
-"""Matrix product with packed constant weights: (..., K) times (N/block, K, block) gives (..., N).
+"""Matrix product with packed constant weights: (M, K) times (N/block, K, block) gives (M, N).
 
 The weights' columns lie in panels of `block`, as the inner loop reads them; the last panel is filled up with zeros.
-The optional bias has N elements.
+The optional bias has N elements. `row_tile` rows are computed together (it has no influence on the result).
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     types = tensors("nn.dense_packed", args, (2, 3))
     dtype = same_dtype("nn.dense_packed", types)
     x, weights = types[0], types[1]
-    if x.rank < 1 or weights.rank != 3 or x.shape[-1] != weights.shape[1]:
+    if x.rank != 2 or weights.rank != 3 or x.shape[1] != weights.shape[1]:
         raise CompileError(f"nn.dense_packed of {x.shape} with {weights.shape}", expected="equal depths")
     panels, _, block = weights.shape
     if -(-attrs.units // block) != panels:
         raise CompileError(f"nn.dense_packed: {attrs.units} units in {panels} panels of {block}")
     if len(types) == 3 and types[2].shape != (attrs.units,):
         raise CompileError(f"nn.dense_packed: bias {types[2].shape}", expected=f"({attrs.units},)")
-    return TensorType((*x.shape[:-1], attrs.units), dtype)
+    return TensorType((x.shape[0], attrs.units), dtype)
 
 
 def _reference(attrs: Attrs, x: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
@@ -47,22 +47,25 @@ def _reference(attrs: Attrs, x: np.ndarray, weights: np.ndarray, bias: np.ndarra
 
 
 def _compute(T: Any, attrs: Attrs, x: Any, weights: Any, bias: Any = None) -> Any:
-    *rows, depth = T.shape(x)
+    rows, depth = T.shape(x)
     panels, _, block = T.shape(weights)
+    tile = attrs.row_tile
+    tiles = T.floor_div(rows + (tile - 1), tile)
+    exact = isinstance(rows, int) and rows % tile == 0
     k = T.reduce_axis(depth, "k")
 
-    def body(*index: Any) -> Any:
-        *row, panel, lane = index
-        return T.sum(x(*row, k) * weights(panel, k, lane), [k])
+    def body(t: Any, panel: Any, r: Any, lane: Any) -> Any:
+        row = t * tile + r
+        # The last tile computes its last row again and again instead of branching; nobody reads those results.
+        return T.sum(x(row if exact else T.minimum(row, rows - 1), k) * weights(panel, k, lane), [k])
 
-    product = T.compute((*rows, panels, block), body, "dense")
+    product = T.compute((tiles, panels, tile, block), body, "dense_packed")
 
-    def unpack(*index: Any) -> Any:
-        *row, unit = index
-        value = product(*row, T.floor_div(unit, block), T.floor_mod(unit, block))
-        return value if bias is None else value + bias(unit)
+    def unpack(row: Any, unit: Any) -> Any:
+        at = (T.floor_div(row, tile), T.floor_div(unit, block), T.floor_mod(row, tile), T.floor_mod(unit, block))
+        return product(*at) if bias is None else product(*at) + bias(unit)
 
-    return T.compute((*rows, attrs.units), unpack, "dense_unpack")
+    return T.compute((rows, attrs.units), unpack, "dense_unpack")
 
 
 register(
@@ -72,6 +75,6 @@ register(
         _relation,
         _reference,
         _compute,
-        attributes={"units": REQUIRED},
+        attributes={"units": REQUIRED, "row_tile": 1},
     )
 )

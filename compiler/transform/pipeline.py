@@ -11,11 +11,15 @@ from ..relay.printer import print_module
 from ..relay.types import Type
 from ..relay.verifier import verify
 from .base import Pass, PassContext
+from .block_layout import block_layout
 from .dead_code import dead_code
 from .fuse import fuse
+from .pack_weights import pack_weights
 
 #: In the order in which they run. Each runs from its level on.
 PIPELINE: tuple[Pass, ...] = (
+    block_layout,
+    pack_weights,
     dead_code,
     fuse,
 )

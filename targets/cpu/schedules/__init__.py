@@ -1,5 +1,5 @@
 """Schedules for CPUs, best first; the last one always applies."""
 
-from . import generic
+from . import conv_blocked, dense_packed, generic
 
-RULES = (generic.schedule,)
+RULES = (conv_blocked.schedule, dense_packed.schedule, generic.schedule)

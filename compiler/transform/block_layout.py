@@ -1,0 +1,301 @@
+"""Keep the channels of convolution networks in blocks (NCHWc), with transforms only where the network begins and ends.
+
+Walking forward, every convolution that can is put on blocked data with packed weights; what follows it stays blocked as
+long as there is a rule for it in the table below. A value is brought back only where something else uses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import numpy as np
+
+from .. import op as relay_op
+from ..op.base import FusionKind
+from ..op.layout import block_array
+from ..op.nn_conv_blocked import pack_weights
+from ..relay.dimension import Dimension
+from ..relay.expr import (
+    Atom,
+    Binding,
+    Call,
+    Constant,
+    Expr,
+    Function,
+    Module,
+    Var,
+    free_vars,
+    map_atoms,
+    subfunctions,
+)
+from ..relay.types import TensorType
+from ..target import Target
+from .base import Pass, PassContext, map_functions, map_subfunctions
+
+
+def channel_block(channels: Dimension, target: Target) -> int | None:
+    """Channels of a block for a tensor of so many; None where they don't divide.
+
+    The block depends on the number of channels alone, so that tensors that meet fit. 16 floats are one register of
+    AVX-512, two of AVX2, four of NEON (with 32 registers); targets with fewer registers take 8.
+    """
+    if not isinstance(channels, int):
+        return None
+    largest = 16 if target.vector_registers * target.lanes() >= 128 else 8
+    return next((b for b in (16, 8, 4) if b <= largest and channels % b == 0), None)
+
+
+@dataclass
+class _Rewriter:
+    """Rewrites one function.
+
+    `blocked` holds the blocked form of variables of the old function; `plain` what stands for them in the ordinary form.
+    A variable may be in both, or in one of them.
+    """
+
+    target: Target
+    bindings: list[Binding] = field(default_factory=list)
+    blocked: dict[Var, Var] = field(default_factory=dict)
+    plain: dict[Var, Atom] = field(default_factory=dict)
+
+    def run(self, function: Function) -> Function:
+        for binding in function.bindings:
+            value = binding.value
+            rule = _rule(value)
+            if rule is not None and isinstance(value, Call) and rule(self, binding.var, value):
+                continue
+            for var in [v for sub in subfunctions(value) for v in free_vars(sub)]:
+                self.plain_atom(var)
+            value = map_atoms(value, self.plain_atom)
+            value = map_subfunctions(value, lambda f: _Rewriter(self.target).run(f))
+            self.bindings.append(Binding(binding.var, value))
+        return replace(function, bindings=tuple(self.bindings), result=self.plain_atom(function.result))
+
+    def emit(self, op: str, args: tuple[Atom, ...], like: Call, name: str, **attrs: object) -> Var:
+        found = relay_op.get(op)
+        full = relay_op.complete_attrs(found, attrs)
+        var = Var(name, relay_op.infer_type(op, full, [a.type for a in args]), like.location)
+        self.bindings.append(Binding(var, Call(op, args, full, like.location)))
+        return var
+
+    def plain_atom(self, atom: Atom) -> Atom:
+        """The ordinary form, brought back from the blocked one where there is no other."""
+        if not isinstance(atom, Var):
+            return atom
+        if atom in self.blocked and atom not in self.plain:
+            source = self.blocked[atom]
+            call = Call("layout.unblock", (source,), relay_op.complete_attrs(relay_op.get("layout.unblock"), {}))
+            call = replace(call, location=atom.location)
+            var = Var(atom.name, atom.type, atom.location)
+            self.bindings.append(Binding(var, call))
+            self.plain[atom] = var
+        return self.plain.get(atom, atom)
+
+    def blocked_var(self, atom: Atom, block: int, like: Call) -> Var:
+        """The blocked form, made where there is none."""
+        if isinstance(atom, Var) and atom in self.blocked:
+            return self.blocked[atom]
+        var = self.emit("layout.block", (self.plain_atom(atom),), like, f"{_name(atom)}.blocked", block=block)
+        if isinstance(atom, Var):
+            self.blocked[atom] = var
+            self.plain.setdefault(atom, atom)
+        return var
+
+    def block_of(self, atom: Atom) -> int | None:
+        """Block of a value that is in blocked form by now."""
+        if isinstance(atom, Var) and atom in self.blocked:
+            type_ = self.blocked[atom].type
+            assert isinstance(type_, TensorType) and isinstance(type_.shape[-1], int)
+            return type_.shape[-1]
+        return None
+
+
+_Rule = Callable[[_Rewriter, Var, Call], bool]
+
+
+def _rule(value: Expr) -> _Rule | None:
+    if not isinstance(value, Call) or not isinstance(value.op, str):
+        return None
+    if value.op in _RULES:
+        return _RULES[value.op]
+    op = relay_op.get(value.op)
+    return _elementwise if op.kind <= FusionKind.BROADCAST and "axis" not in op.attributes else None
+
+
+def _name(atom: Atom) -> str:
+    return atom.name or "constant"
+
+
+def _tensor(atom: Atom) -> TensorType | None:
+    return atom.type if isinstance(atom.type, TensorType) else None
+
+
+def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
+    data, weights, *bias = call.args
+    if not isinstance(weights, Constant) or not all(isinstance(b, Constant) for b in bias):
+        return False
+    if weights.type.dtype != "float32" or call.attrs.out_dtype is not None:
+        return False
+    out_channels, group_channels, *window = weights.array.shape
+    groups = call.attrs.groups
+    in_channels = group_channels * groups
+    out_block = channel_block(out_channels, self.target)
+    in_block = channel_block(in_channels, self.target)
+    if in_block is None and in_channels <= 4:  # an image's planes: pixels with interleaved colours
+        in_block = in_channels
+    if out_block is None or in_block is None:
+        return False
+    if groups > 1 and groups == in_channels == out_channels:
+        packed = weights.array.reshape(out_channels // out_block, out_block, 1, 1, *window)
+        packed = np.ascontiguousarray(np.moveaxis(packed, (3, 1), (-2, -1)))
+    elif groups > 1 and (group_channels % in_block or (out_channels // groups) % out_block):
+        return False
+    else:
+        packed = pack_weights(weights.array, in_block, out_block)
+    args: list[Atom] = [self.blocked_var(data, in_block, call), Constant(packed, f"{_name(weights)}.packed")]
+    if bias:
+        assert isinstance(bias[0], Constant)
+        args.append(Constant(bias[0].array.reshape(-1, out_block), f"{_name(bias[0])}.packed"))
+    attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups")}
+    self.blocked[var] = self.emit("nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs)
+    return True
+
+
+def _elementwise(self: _Rewriter, var: Var, call: Call) -> bool:
+    """Operators that work element by element, on tensors that broadcast against one that is blocked."""
+    result = _tensor(var)
+    blocks = {b for a in call.args if (b := self.block_of(a)) is not None}
+    if result is None or len(blocks) != 1 or result.rank < 3:
+        return False
+    (block,) = blocks
+    channels = result.shape[1]
+    if channel_block(channels, self.target) != block:
+        return False
+    forms = [_blocked_operand(a, result, channels, block) for a in call.args]
+    if any(f is None for f in forms):
+        return False
+    args: list[Atom] = []
+    for atom, form in zip(call.args, forms, strict=True):
+        if form == "blocked":
+            args.append(self.blocked_var(atom, block, call))
+        elif form == "single":  # one channel, broadcast over all: the block axis is one of size 1 more
+            type_ = _tensor(atom)
+            assert type_ is not None
+            shape = (*type_.shape, 1)
+            args.append(self.emit("reshape", (self.plain_atom(atom),), call, f"{_name(atom)}.single", shape=shape))
+        elif isinstance(form, Constant):
+            args.append(form)
+        else:
+            args.append(self.plain_atom(atom))
+    assert isinstance(call.op, str)
+    self.blocked[var] = self.emit(call.op, tuple(args), call, f"{var.name}.blocked", **call.attrs)
+    return True
+
+
+def _blocked_operand(atom: Atom, result: TensorType, channels: Dimension, block: int) -> str | Constant | None:
+    """How an operand takes part: a constant in its new shape, ``blocked``, ``single``, ``scalar``, or not (None)."""
+    type_ = _tensor(atom)
+    if type_ is None or type_.rank > result.rank:
+        return None
+    if isinstance(atom, Constant):
+        array = atom.array
+        if array.size == 1:
+            return Constant(array.reshape(()), atom.name)
+        padded = array.reshape((1,) * (result.rank - array.ndim) + array.shape)
+        if padded.shape[1] == channels:
+            return Constant(block_array(padded, block), f"{atom.name}.blocked")
+        return Constant(padded[..., None], atom.name) if padded.shape[1] == 1 else None
+    if type_.rank == 0:
+        return "scalar"
+    if type_.rank != result.rank:
+        return None
+    if type_.shape[1] == channels:
+        return "blocked"
+    return "single" if type_.shape[1] == 1 else None
+
+
+def _pool(self: _Rewriter, var: Var, call: Call) -> bool:
+    block = self.block_of(call.args[0])
+    if block is None:
+        return False
+    attrs = dict(call.attrs)
+    spatial = len(attrs["window"])
+    padding = attrs["padding"]
+    # The block is one more spatial axis, of window 1.
+    attrs["padding"] = (*padding[:spatial], 0, *padding[spatial:], 0)
+    for name in ("window", "strides", "dilations"):
+        attrs[name] = (*attrs[name], 1)
+    assert isinstance(call.op, str)
+    source = self.blocked_var(call.args[0], block, call)
+    self.blocked[var] = self.emit(call.op, (source,), call, f"{var.name}.blocked", **attrs)
+    return True
+
+
+def _reduce(self: _Rewriter, var: Var, call: Call) -> bool:
+    """Reductions over spatial axes (global pooling)."""
+    block = self.block_of(call.args[0])
+    axes = call.attrs.axis
+    if block is None or any(axis < 2 for axis in axes):
+        return False
+    source = self.blocked_var(call.args[0], block, call)
+    assert isinstance(call.op, str)
+    result = self.emit(call.op, (source,), call, f"{var.name}.blocked", **call.attrs)
+    type_ = _tensor(call.args[0])
+    assert type_ is not None
+    if call.attrs.keepdims:
+        self.blocked[var] = result
+    elif len(axes) == type_.rank - 2:  # (N, chunks, block): the channels in order
+        shape = _tensor(var)
+        assert shape is not None
+        self.plain[var] = self.emit("reshape", (result,), call, var.name, shape=shape.shape)
+    else:
+        self.blocked[var] = result
+    return True
+
+
+def _concatenate(self: _Rewriter, var: Var, call: Call) -> bool:
+    result = _tensor(var)
+    if call.attrs.axis != 1 or result is None or result.rank < 3:
+        return False
+    block = channel_block(result.shape[1], self.target)
+    if block is None or any(self.block_of(a) != block for a in call.args):
+        return False
+    args = tuple(self.blocked_var(a, block, call) for a in call.args)
+    self.blocked[var] = self.emit("concatenate", args, call, f"{var.name}.blocked", axis=1)
+    return True
+
+
+def _reshape(self: _Rewriter, var: Var, call: Call) -> bool:
+    """Where one pixel is left, the blocked form has the channels in order: it can be reshaped as it is."""
+    (source,) = call.args
+    type_ = _tensor(source)
+    if self.block_of(source) is None or type_ is None or any(d != 1 for d in type_.shape[2:]):
+        return False
+    assert isinstance(source, Var)
+    self.plain[var] = self.emit("reshape", (self.blocked[source],), call, var.name, shape=call.attrs.shape)
+    return True
+
+
+_RULES: dict[str, _Rule] = {
+    "nn.conv": _conv,
+    "concatenate": _concatenate,
+    "reshape": _reshape,
+    **dict.fromkeys(("nn.max_pool", "nn.average_pool", "nn.lp_pool"), _pool),
+    **dict.fromkeys(("reduce_mean", "reduce_sum", "reduce_max", "reduce_min"), _reduce),
+}
+
+
+def _run(module: Module, context: PassContext) -> Module:
+    target = context.target
+    if target is None or target.vector_bits == 0 or target.kernel_format == "c":
+        return module
+    return map_functions(module, partial(_rewrite, target))
+
+
+def _rewrite(target: Target, function: Function) -> Function:
+    return _Rewriter(target).run(function)
+
+
+block_layout = Pass("block_layout", 3, _run)

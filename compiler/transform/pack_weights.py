@@ -1,0 +1,86 @@
+"""Pack the constant weights of matrix products into panels, in the order in which the kernels read them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from .. import op as relay_op
+from ..op.nn_dense_packed import pack_panels
+from ..relay.dimension import Dimension, product
+from ..relay.expr import Atom, Binding, Call, Constant, Function, Module, Var
+from ..relay.types import TensorType
+from ..target import Target
+from .base import Pass, PassContext, map_functions, map_subfunctions
+
+
+def panel_shape(rows: Dimension, columns: int, target: Target) -> tuple[int, int]:
+    """(rows, columns) of the tile that a kernel keeps in registers.
+
+    One row is bound by memory: four vectors of columns hide the latency of the additions. More rows: two vectors (NEON:
+    four) times as many rows as there are registers for; of the row counts, the one that wastes the least in the last tile.
+    """
+    lanes = target.lanes()
+    if rows == 1:
+        return 1, min(4 * lanes, -(-columns // lanes) * lanes)
+    vectors = 4 if lanes == 4 and target.vector_registers >= 32 else 2
+    block = min(vectors * lanes, -(-columns // lanes) * lanes)
+    most = max(2, (target.vector_registers - 4) // (block // lanes))
+    if not isinstance(rows, int):
+        return min(6, most), block
+    most = min(most, 14, rows)
+    best = min(range(1, most + 1), key=lambda r: (-(-rows // r) * (r + 2), -r))  # a tile costs as two rows more
+    return best, block
+
+
+def _pack(target: Target, function: Function) -> Function:
+    bindings: list[Binding] = []
+    for binding in function.bindings:
+        value = map_subfunctions(binding.value, partial(_pack, target))
+        if isinstance(value, Call) and value.op == "nn.dense" and _applies(value):
+            bindings += _packed(binding.var, value, target)
+        else:
+            bindings.append(Binding(binding.var, value))
+    return replace(function, bindings=tuple(bindings))
+
+
+def _applies(call: Call) -> bool:
+    weights = call.args[1]
+    return isinstance(weights, Constant) and weights.type.dtype == "float32" and call.attrs.out_dtype is None
+
+
+def _packed(var: Var, call: Call, target: Target) -> list[Binding]:
+    x, weights, *bias = call.args
+    assert isinstance(weights, Constant) and isinstance(x.type, TensorType) and isinstance(var.type, TensorType)
+    units = weights.array.shape[0]
+    rows = product(x.type.shape[:-1])
+    row_tile, block = panel_shape(rows, units, target)
+    packed = Constant(pack_panels(weights.array, block), f"{weights.name}.packed")
+    result: list[Binding] = []
+
+    def emit(op: str, args: tuple[Atom, ...], name: str, **attrs: object) -> Var:
+        full = relay_op.complete_attrs(relay_op.get(op), attrs)
+        made = Var(name, relay_op.infer_type(op, full, [a.type for a in args]), call.location)
+        result.append(Binding(made, Call(op, args, full, call.location)))
+        return made
+
+    if x.type.rank != 2:
+        x = emit("reshape", (x,), f"{var.name}.rows", shape=(rows, x.type.shape[-1]))
+    if x.type.rank == 2 and var.type.rank == 2:
+        full = relay_op.complete_attrs(relay_op.get("nn.dense_packed"), {"units": units, "row_tile": row_tile})
+        result.append(Binding(var, Call("nn.dense_packed", (x, packed, *bias), full, call.location)))
+        return result
+    flat = emit("nn.dense_packed", (x, packed, *bias), f"{var.name}.flat", units=units, row_tile=row_tile)
+    full = relay_op.complete_attrs(relay_op.get("reshape"), {"shape": var.type.shape})
+    result.append(Binding(var, Call("reshape", (flat,), full, call.location)))
+    return result
+
+
+def _run(module: Module, context: PassContext) -> Module:
+    target = context.target
+    if target is None or target.vector_bits == 0 or target.kernel_format == "c":
+        return module
+    return map_functions(module, partial(_pack, target))
+
+
+pack_weights = Pass("pack_weights", 3, _run)

@@ -1,0 +1,88 @@
+"""Convolution on blocked channels: a tile of pixels times one block of output channels stays in registers.
+
+For each input channel and place in the window, one vector (or some) of weights is loaded and multiplied with a broadcast
+element of each pixel. With t pixels and v vectors a block: t*v multiply-adds on t broadcasts and v loads.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnxc.kernel.lower import Lowered
+from onnxc.kernel.tvm_api import s_tir
+from onnxc.target import Target
+
+from . import blocks as b
+from .generic import schedule_elementwise
+from .tiles import accumulators, pixel_tile
+
+
+def schedule(lowered: Lowered, target: Target) -> Any | None:
+    """Schedule a function around ``nn.conv_blocked``; None for others."""
+    if lowered.anchor is None or lowered.anchor.op != "nn.conv_blocked":
+        return None
+    sch = s_tir.Schedule(lowered.func)
+    b.inline_injective(sch)
+    anchors = [k for k in b.all_blocks(sch) if b.name_of(sch, k) in ("conv_blocked", "conv_depthwise")]
+    if len(anchors) != 1:
+        return None
+    (conv,) = anchors
+    depthwise = b.name_of(sch, conv) == "conv_depthwise"
+    writer = b.epilogue_of(sch, conv)
+    if writer is None:
+        writer = sch.cache_write(conv, 0, "global")
+    for block in b.all_blocks(sch):
+        if b.name_of(sch, block).endswith("_pad"):
+            schedule_elementwise(sch, block)
+    _tile(sch, conv, writer, target, depthwise)
+    return sch.mod["main"]
+
+
+def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool) -> None:
+    batch, chunk, *spatial, lane = sch.get_loops(writer)
+    block = b.extent(sch, lane)
+    assert block is not None
+    vectors = max(1, block // target.lanes())
+    most = max(1, accumulators(target) // vectors)
+    if depthwise:
+        most = min(most, 8)  # each pixel needs a vector load, not a broadcast: larger tiles only spill
+    sizes = [b.extent(sch, s) for s in spatial]
+    if len(sizes) == 1:
+        rows, columns = 1, pixel_tile(1, sizes[0], most)[1]
+        column_outer, column_inner = sch.split(spatial[0], [None, columns])
+        outer, inner = [column_outer], [column_inner]
+    else:
+        rows, columns = pixel_tile(sizes[-2], sizes[-1], most)
+        row_outer, row_inner = sch.split(spatial[-2], [None, rows])
+        column_outer, column_inner = sch.split(spatial[-1], [None, columns])
+        outer, inner = [*spatial[:-2], row_outer, column_outer], [row_inner, column_inner]
+    sch.reorder(batch, chunk, *outer, *inner, lane)
+    # A task is a row of tiles, so that small images give enough of them; neighbours share their weights.
+    task = sch.fuse(batch, chunk, *outer[:-1]) if len(outer) > 1 else sch.fuse(batch, chunk)
+    sch.parallel(task)
+    for loop in inner:
+        sch.unroll(loop)
+    sch.vectorize(lane)
+    sch.compute_at(conv, outer[-1], preserve_unit_loops=True)
+    _accumulate(sch, conv, len(spatial), depthwise)
+
+
+def _accumulate(sch: Any, conv: Any, spatial: int, depthwise: bool) -> None:
+    """Order the loops of the tile: reduction outside, then pixels (unrolled), then lanes (vectorised)."""
+    reductions = spatial if depthwise else spatial + 2
+    loops = list(sch.get_loops(conv))
+    own = loops[len(loops) - (reductions + spatial + 3) :]
+    units, pixels, lane = own[:2], own[2 : 2 + spatial], own[2 + spatial]
+    reduced = own[3 + spatial :]
+    sch.reorder(*units, *reduced, *pixels, lane)
+    for loop in pixels:
+        sch.unroll(loop)
+    sch.vectorize(lane)
+    init = sch.decompose_reduction(conv, reduced[0])
+    init_loops = list(sch.get_loops(init))
+    for loop in init_loops[len(init_loops) - spatial - 1 : -1]:
+        sch.unroll(loop)
+    sch.vectorize(init_loops[-1])
+    if depthwise:
+        for loop in reduced:
+            sch.unroll(loop)
