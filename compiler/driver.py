@@ -12,9 +12,10 @@ from typing import Any
 
 import onnx
 
+from .artifact.compiled import Compiled
 from .diagnostics import CompileError
 from .executor.names import identifier, identifiers
-from .executor.program import Program, build_program
+from .executor.program import build_program
 from .frontend.importer import import_model
 from .kernel.compile import compile_kernel
 from .kernel.kernel import Kernel
@@ -60,17 +61,6 @@ class Options:
             self.progress(stage, done, total)
 
 
-@dataclass(frozen=True)
-class Compiled:
-    """Everything that the artifact stage needs."""
-
-    module: Module
-    program: Program
-    kernels: tuple[Kernel, ...]
-    target: Target
-    model_hash: str
-
-
 def optimize(
     source: str | Path | bytes | onnx.ModelProto, target: Target | None, options: Options, name: str | None = None
 ) -> Module:
@@ -95,7 +85,8 @@ def compile_model(
     symbols = model_symbols(module.main)
     alignment = 64 if target.hosted else 16
     program = build_program(module, kernels, symbols, alignment)
-    return Compiled(module, program, tuple(kernels.values()), target, hash_model(module, target, options))
+    facts = {"level": options.level, "dims": dict(sorted(options.dims.items()))}
+    return Compiled(module, program, tuple(kernels.values()), target, hash_model(module, target, options), facts)
 
 
 def model_symbols(main: Function) -> list[str]:

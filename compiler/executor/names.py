@@ -37,7 +37,7 @@ C_TYPES: Mapping[str, tuple[str, str]] = {
 _KEYWORDS = frozenset(
     "alignas alignof auto bool break case char const constexpr continue default do double else enum extern false float for "
     "goto if inline int long nullptr register restrict return short signed sizeof static struct switch true typedef "
-    "typeof union unsigned void volatile while and or not xor class new delete this template main".split()
+    "typeof union unsigned void volatile while and or not xor class new delete this template main NULL offsetof".split()
 )
 
 
@@ -46,7 +46,7 @@ def identifier(name: str, taken: Iterable[str] = ()) -> str:
     text = re.sub(r"[^0-9A-Za-z_]+", "_", name).strip("_") or "x"
     if text[0].isdigit():
         text = f"n{text}"
-    if text in _KEYWORDS:
+    if text in _KEYWORDS or text == "onnxc" or text.startswith("onnxc_"):  # the latter are the runtime's
         text += "_"
     used, candidate, number = set(taken), text, 1
     while candidate in used:
