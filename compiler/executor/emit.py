@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ..kernel.kernel import Kernel
 from ..relay.dimension import Dim, Dimension, symbols
 from ..relay.types import DTYPES, TensorType
-from .header import input_fields, output_fields, symbol_fields
+from .header import input_fields, output_fields, run_parameters, symbol_fields
 from .names import C_TYPES, c_comment, c_dimension, c_string, identifier
 from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
 from .wrappers import emit_kernel_declarations, is_parallel
@@ -20,8 +20,19 @@ static inline int64_t onnxc_min(int64_t a, int64_t b) { return a < b ? a : b; }
 """
 
 
+#: Length of the model's hash, with which weights in a file of their own begin.
+EXTERNAL_WEIGHTS_HEAD = 64
+
+
 def emit_model(
-    program: Program, *, model_hash: str, target: str, cpu_features: Sequence[str], threads: bool, shared: bool
+    program: Program,
+    *,
+    model_hash: str,
+    target: str,
+    cpu_features: Sequence[str],
+    threads: bool,
+    shared: bool,
+    external_weights: bool = False,
 ) -> str:
     """Text of the model's C file.
 
@@ -37,13 +48,16 @@ def emit_model(
         The target has threads.
     shared : bool
         It is for a shared library: define `onnxc_query` too.
+    external_weights : bool
+        The caller gives the weights: see onnxc_runtime.h.
     """
-    return _Emitter(program, threads).text(model_hash, target, cpu_features, shared)
+    external = external_weights and program.weights_size > 0
+    return _Emitter(program, threads, external).text(model_hash, target, cpu_features, shared)
 
 
 class _Emitter:
-    def __init__(self, program: Program, threads: bool) -> None:
-        self.program, self.threads = program, threads
+    def __init__(self, program: Program, threads: bool, external_weights: bool) -> None:
+        self.program, self.threads, self.external_weights = program, threads, external_weights
         self.name = identifier(program.name)
         self.symbols = {s: f"dim_{f}" for s, f in zip(program.symbols, symbol_fields(program), strict=True)}
         self.kernels = list({s.kernel.symbol: s.kernel for s in _kernel_steps(program.steps)}.values())
@@ -54,8 +68,8 @@ class _Emitter:
             f"/* {c_comment(program.name)}, compiled by onnxc for {target}. */\n",
             f'#include <stdbool.h>\n#include <string.h>\n\n#include "{name}.h"\n',
         ]
-        if program.weights_size:
-            parts.append(f"extern const uint8_t {name}_weights[];\n")
+        if program.weights_size and not self.external_weights:
+            parts.append(f"extern const uint64_t {name}_weights[];\n")
         if self.symbols:
             parts.append(_HELPERS)
         parts.append("/* ---- kernels ---- */\n")
@@ -66,7 +80,8 @@ class _Emitter:
         parts.append(self._descriptor(model_hash, target, cpu_features))
         parts.append(self._typed())
         if shared:
-            parts.append(f"const onnxc_model *onnxc_query(uint32_t abi_version) {{ return {name}_query(abi_version); }}\n")
+            query = f"const onnxc_model *onnxc_query(uint32_t abi_version) {{ return {name}_query(abi_version); }}\n"
+            parts.append(query)
         return "\n".join(parts)
 
     def _dims(self, used: set[str]) -> list[str]:
@@ -81,12 +96,12 @@ class _Emitter:
         body = [line for step in program.steps for line in self._step(step, "  ")]
         used: set[str] = set().union(*(symbols(o) for o in program.plan.offsets), *map(_step_symbols, program.steps))
         lines = [
-            "/* Memory: I(k) the k-th input, O(k) the k-th output, A(n) byte n of the arena, W(n) byte n of the weights. */",
+            "/* Memory: I(k) is input k, O(k) output k, A(n) byte n of the arena, W(n) byte n of the weights. */",
             "#define I(k) (inputs[k])",
             "#define O(k) (outputs[k])",
             "#define A(n) ((void *)(arena + (n)))",
             "#define W(n) ((const void *)(weights + (n)))",
-            "#define RUN(call) do { const onnxc_status status = (call); if (status != ONNXC_OK) return status; } while (0)",
+            "#define RUN(call) do { onnxc_status status = (call); if (status != ONNXC_OK) return status; } while (0)",
             "",
             "static onnxc_status run(const void *const *inputs, void *const *outputs, const int64_t *symbols,",
             "                        const onnxc_context *context) {",
@@ -94,12 +109,14 @@ class _Emitter:
             "  const onnxc_parallel *const parallel = context->parallel;",
         ]
         if program.weights_size:
-            lines.append(
-                f"  const uint8_t *const weights = context->weights != NULL ? (const uint8_t *)context->weights : {self.name}_weights;"
-            )
-            lines.append("  (void)weights;")
+            lines += [f"  const uint8_t *const weights = {self._weights()};", "  (void)weights;"]
         lines += ["  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;", *self._dims(used)]
         return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
+
+    def _weights(self) -> str:
+        if self.external_weights:
+            return f"(const uint8_t *)context->weights + {EXTERNAL_WEIGHTS_HEAD}"
+        return f"(const uint8_t *){self.name}_weights"
 
     def _address(self, buffer: Buffer) -> str:
         if buffer.kind == "input":
@@ -116,7 +133,8 @@ class _Emitter:
         if isinstance(step, CopyStep):
             size = c_dimension(step.source.size, self.symbols)
             size = f"(size_t)({size})" if isinstance(step.source.size, Dim) else size
-            return [f"{indent}memcpy({self._address(step.destination)}, {self._address(step.source)}, {size});{comment}"]
+            destination, source = self._address(step.destination), self._address(step.source)
+            return [f"{indent}memcpy({destination}, {source}, {size});{comment}"]
         if isinstance(step, KernelStep):
             arguments = [self._address(b) for b in step.arguments]
             arguments += [f"(int32_t){self.symbols[s]}" for s in step.kernel.symbols]
@@ -177,8 +195,8 @@ class _Emitter:
             "inputs": "inputs_info" if program.inputs else "NULL",
             "outputs": "outputs_info",
             "symbols": "symbol_names" if program.symbols else "NULL",
-            "weights_size": str(program.weights_size),
-            "weights_external": "0",
+            "weights_size": str(program.weights_size + self.external_weights * EXTERNAL_WEIGHTS_HEAD),
+            "weights_external": str(int(self.external_weights)),
             "arena_size": "arena_size",
             "output_shapes": "output_shapes",
             "run": "run",
@@ -215,11 +233,12 @@ class _Emitter:
                 "}",
                 "",
             ]
-        extra = f"const {name}_symbols *symbols, " if dims else ""
+        parameters = run_parameters(program, self.external_weights)
+        weights = "weights" if self.external_weights else "NULL"
         lines += [
-            f"onnxc_status {name}_run(const {name}_inputs *inputs, const {name}_outputs *outputs, {extra}void *arena,",
-            f"{' ' * (len(name) + 18)}const onnxc_parallel *parallel) {{",
-            "  const onnxc_context context = {.arena = arena, .parallel = parallel};",
+            f"onnxc_status {name}_run({', '.join(parameters[:2])},",
+            f"{' ' * (len(name) + 18)}{', '.join(parameters[2:])}) {{",
+            f"  const onnxc_context context = {{.arena = arena, .weights = {weights}, .parallel = parallel}};",
         ]
         if dims:
             lines.append(f"  const int64_t values[] = {{{copies}}};")
@@ -228,6 +247,8 @@ class _Emitter:
         lines += ["  if (inputs == NULL || outputs == NULL) return ONNXC_ERROR_ARGUMENT;"]
         if program.plan.size != 0:
             lines += ["  if (arena == NULL) return ONNXC_ERROR_ARENA;"]
+        if self.external_weights:
+            lines += ["  if (weights == NULL) return ONNXC_ERROR_WEIGHTS;"]
         lines += [
             f"  const void *const in[] = {{{ins}}};",
             f"  void *const out[] = {{{outs}}};",

@@ -19,7 +19,20 @@ def symbol_fields(program: Program) -> list[str]:
     return identifiers(program.symbols)
 
 
-def emit_header(program: Program) -> str:
+def run_parameters(program: Program, external_weights: bool) -> list[str]:
+    """Parameters of the model's typed function, in order."""
+    name = identifier(program.name)
+    return [
+        f"const {name}_inputs *inputs",
+        f"const {name}_outputs *outputs",
+        *([f"const {name}_symbols *symbols"] if program.symbols else []),
+        *(["const void *weights"] if external_weights else []),
+        "void *arena",
+        "const onnxc_parallel *parallel",
+    ]
+
+
+def emit_header(program: Program, external_weights: bool = False) -> str:
     """Text of the model's header."""
     name = identifier(program.name)
     upper = name.upper()
@@ -56,13 +69,13 @@ def emit_header(program: Program) -> str:
         lines += ["/* The dimensions that are only known at run time, each at least 1. */", "typedef struct {"]
         lines += [f"  int64_t {s};" for s in symbols] + [f"}} {name}_symbols;", ""]
         lines += ["/* Bytes of scratch memory for one run. */"]
-        lines += [f"size_t {name}_arena_size(const {name}_symbols *symbols);", ""]
-    extra = f"const {name}_symbols *symbols, " if symbols else ""
+        lines += [f"ONNXC_EXPORT size_t {name}_arena_size(const {name}_symbols *symbols);", ""]
+    parameters = run_parameters(program, external_weights)
     lines += [
-        "/* Run the model. Checks nothing but NULL pointers; arena is aligned to ONNXC_ALIGNMENT bytes; parallel may be",
-        " * NULL. Give memory to one run at a time. */",
-        f"ONNXC_EXPORT onnxc_status {name}_run(const {name}_inputs *inputs, const {name}_outputs *outputs, {extra}void *arena,",
-        f"{' ' * (len(name) + 31)}const onnxc_parallel *parallel);",
+        "/* Run the model. Checks nothing but NULL pointers; arena is aligned to ONNXC_ALIGNMENT bytes; parallel may",
+        " * be NULL. Give memory to one run at a time. */",
+        f"ONNXC_EXPORT onnxc_status {name}_run({', '.join(parameters[:2])},",
+        f"{' ' * (len(name) + 31)}{', '.join(parameters[2:])});",
         "",
         "/* The model for the functions of onnxc_runtime.h; NULL for another version of the interface. */",
         f"ONNXC_EXPORT const onnxc_model *{name}_query(uint32_t abi_version);",

@@ -34,11 +34,12 @@ C_TYPES: Mapping[str, tuple[str, str]] = {
     "bool": ("kDLBool", "bool"),
 }
 
-_KEYWORDS = frozenset(
-    "alignas alignof auto bool break case char const constexpr continue default do double else enum extern false float for "
-    "goto if inline int long nullptr register restrict return short signed sizeof static struct switch true typedef "
-    "typeof union unsigned void volatile while and or not xor class new delete this template main NULL offsetof".split()
-)
+_KEYWORD_TEXT = """
+alignas alignof auto bool break case char const constexpr continue default do double else enum extern false float for
+goto if inline int long nullptr register restrict return short signed sizeof static struct switch true typedef typeof
+union unsigned void volatile while and or not xor class new delete this template main NULL offsetof
+"""
+_KEYWORDS = frozenset(_KEYWORD_TEXT.split())
 
 
 def identifier(name: str, taken: Iterable[str] = ()) -> str:

@@ -108,9 +108,7 @@ class Program:
     weights_size: int
 
 
-def build_program(
-    module: Module, kernels: Mapping[str, Kernel], symbols: Sequence[str], alignment: int
-) -> Program:
+def build_program(module: Module, kernels: Mapping[str, Kernel], symbols: Sequence[str], alignment: int) -> Program:
     """Order a fused module into steps and place its buffers.
 
     Parameters
