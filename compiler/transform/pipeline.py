@@ -12,12 +12,21 @@ from ..relay.types import Type
 from ..relay.verifier import verify
 from .base import Pass, PassContext
 from .block_layout import block_layout
+from .common_subexpressions import common_subexpressions
 from .dead_code import dead_code
+from .fold_constants import fold_all_constants, fold_constants
 from .fuse import fuse
+from .inline_constant_if import inline_constant_if
 from .pack_weights import pack_weights
+from .simplify import simplify
 
 #: In the order in which they run. Each runs from its level on.
 PIPELINE: tuple[Pass, ...] = (
+    inline_constant_if,
+    fold_constants,
+    simplify,
+    common_subexpressions,
+    fold_all_constants,
     block_layout,
     pack_weights,
     dead_code,
