@@ -53,7 +53,7 @@ def write_archive(members: Mapping[str, bytes]) -> bytes:
         raise CompileError(
             f"the static library would have {offsets[-1]} bytes",
             expected="less than 4 GiB",
-            remedy="keep the weights in a file of their own",
+            remedy="keep the weights in a file of their own (--external-weights)",
         )
     places = [offset for offset, found in zip(offsets, symbols.values(), strict=False) for _ in found]
     index = struct.pack(f">{count + 1}I", count, *places) + index_names
@@ -81,6 +81,11 @@ def _even(size: int) -> int:
 
 def defined_symbols(data: bytes) -> Iterator[str]:
     """Names of the symbols that an ELF object defines for others, in the order of its table."""
+    return (name for name, defined in global_symbols(data) if defined)
+
+
+def global_symbols(data: bytes) -> Iterator[tuple[str, bool]]:
+    """Names of the symbols that an ELF object shares with others, and whether it defines them (else it needs them)."""
     assert data[:4] == b"\x7fELF" and data[5] == 1, "not a little-endian ELF object"
     wide = data[4] == 2
     (sections_offset,) = struct.unpack_from("<Q" if wide else "<I", data, 40 if wide else 32)
@@ -102,6 +107,6 @@ def defined_symbols(data: bytes) -> Iterator[str]:
         # Fields of a symbol: its name, binding and section.
         symbol_layout, symbol_size = ("<IBxH16x", 24) if wide else ("<I8xBxH", 16)
         for name, info, home in struct.iter_unpack(symbol_layout, data[offset : offset + size - size % symbol_size]):
-            if info >> 4 != _STB_LOCAL and home != _SHN_UNDEF:
+            if info >> 4 != _STB_LOCAL:
                 begin = strings + name
-                yield data[begin : data.index(b"\0", begin)].decode()
+                yield data[begin : data.index(b"\0", begin)].decode(), home != _SHN_UNDEF

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -21,6 +22,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..target import Target
 from .archive import write_archive
+from .cache import cached
 from .toolchain import Compiler
 
 #: The weights: in memory, or in a file.
@@ -89,7 +91,7 @@ def shared_library(parts: Parts, compiler: Compiler, output: Path, *, optimize: 
     output : Path
         Its name is the soname, too.
     optimize : str
-        What follows ``-O``.
+        What follows ``-O`` for the sources.
     """
     with _workshop(output) as folder:
         objects = _compile_all(parts, compiler, folder, optimize)
@@ -104,6 +106,13 @@ def static_library(parts: Parts, compiler: Compiler, output: Path, *, optimize: 
         archive = write_archive({name: (folder / name).read_bytes() for name in objects})
         (folder / output.name).write_bytes(archive)
         os.replace(folder / output.name, output)
+
+
+def object_files(parts: Parts, compiler: Compiler, folder: Path, *, optimize: str = "2") -> None:
+    """Make object files, in a folder that exists. Parameters as for `shared_library`."""
+    with _workshop(folder / "objects") as workshop:
+        for name in _compile_all(parts, compiler, workshop, optimize):
+            os.replace(workshop / name, folder / name)
 
 
 def source_tree(parts: Parts, folder: Path) -> None:
@@ -142,8 +151,16 @@ def _compile_all(parts: Parts, compiler: Compiler, folder: Path, optimize: str) 
     for name, data in parts.objects.items():
         (folder / name).write_bytes(data)
 
+    headers = runtime_files(compiler.target)[0].values()
+
     def compile_one(source: str, output: str) -> None:
-        compiler.compile(folder, source, output, baseline=source in parts.runtime, optimize=optimize)
+        if source not in parts.runtime:
+            compiler.compile(folder, source, output, optimize=optimize)
+            return
+        flags = compiler.flags(baseline=True, optimize="2")
+        facts = [*compiler.command, compiler.version, *flags, source, parts.runtime[source], *headers]
+        make = partial(compiler.compile, folder, source, output, baseline=True, optimize="2")
+        cached(facts, folder / output, make)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compile_one, inputs, outputs))  # list() waits for all, and raises the first error
@@ -157,7 +174,7 @@ def _weights_assembly(symbol: str, folder: Path, weights: Weights) -> str:
         raise CompileError(
             f"{size} bytes of weights do not fit into a library",
             expected=f"at most {EMBEDDED_LIMIT}",
-            remedy="keep the weights in a file of their own",
+            remedy="keep the weights in a file of their own (--external-weights)",
         )
     data = folder / "weights.bin"
     if isinstance(weights, Path):

@@ -88,9 +88,13 @@ class Compiler:
         defines : iterable of str
             ``NAME`` or ``NAME=VALUE``.
         """
-        arguments = [*self._cpu_flags(baseline), f"-O{optimize}", "-g0", "-std=c11", *self._code_flags()]
+        arguments = self.flags(baseline, optimize)
         arguments += [f"-I{path}" for path in include] + [f"-D{define}" for define in defines]
         self._run(folder, [*arguments, "-c", source, "-o", output], f"could not compile {source}")
+
+    def flags(self, baseline: bool, optimize: str) -> list[str]:
+        """Flags that C is compiled with: see `compile`."""
+        return [*self._cpu_flags(baseline), f"-O{optimize}", "-g0", "-std=c11", *self._code_flags()]
 
     def link_shared(self, folder: Path, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
         """Link a shared library that needs the C library alone.
