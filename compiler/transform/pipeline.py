@@ -14,8 +14,10 @@ from .base import Pass, PassContext
 from .block_layout import block_layout
 from .common_subexpressions import common_subexpressions
 from .dead_code import dead_code
+from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_all_constants, fold_constants
 from .fuse import fuse
+from .fuse_patterns import fuse_patterns
 from .inline_constant_if import inline_constant_if
 from .pack_weights import pack_weights
 from .simplify import simplify
@@ -26,7 +28,10 @@ PIPELINE: tuple[Pass, ...] = (
     fold_constants,
     simplify,
     common_subexpressions,
+    fuse_patterns,
+    fold_batch_norm,
     fold_all_constants,
+    simplify,
     block_layout,
     pack_weights,
     dead_code,
