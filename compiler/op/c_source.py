@@ -128,11 +128,14 @@ def strides(shape: Sequence[Dimension]) -> list[Dimension]:
     return [product(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
-def parameters(inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], attrs: Attrs) -> str:
-    """Parameter list of a kernel without workspace: pointers by name, then an int32_t for each symbol."""
+def parameters(
+    inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], attrs: Attrs, workspace: str = ""
+) -> str:
+    """Parameter list of a kernel: pointers by name, the workspace if it has a name, an int32_t for each symbol."""
     names = set().union(*(type_symbols(t) for t in (*inputs.values(), *outputs.values())), _symbols(tuple(attrs.values())))
     pointers = [f"const {storage_type(t.dtype)} *restrict {name}" for name, t in inputs.items()]
     pointers += [f"{storage_type(t.dtype)} *restrict {name}" for name, t in outputs.items()]
+    pointers += [f"uint8_t *restrict {workspace}"] if workspace else []
     return ", ".join([*pointers, *(f"int32_t {name}" for name in sorted(names))])
 
 
