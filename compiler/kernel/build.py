@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import struct
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +13,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from ..diagnostics import CompileError
 from ..relay.dimension import Dim, Dimension, maximum, minimum
 from ..target import Target
 from .kernel import Phase
 from .lower_math import register_math
-from .tvm_api import TvmTarget, s_tir_transform, structural_map, tirx, tirx_transform, tvm
+from .tvm_api import TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
 
 #: Temporaries of at most so many bytes that live inside a loop stay on the stack; others come from the arena.
 STACK_BYTES = 8192
+#: And those outside of loops, where they are no larger than this.
+LOCAL_BYTES = 256
 
 _S, _T = s_tir_transform, tirx_transform
 
@@ -107,8 +113,9 @@ def listing(func: Any, variables: dict[str, Any], symbol: str, target: Target, f
 
 def _generate(module: Any, target: Target) -> Any:
     """TVM's code generator on lowered functions."""
-    backend = "c" if target.kernel_format == "c" else "llvm"
-    return tvm.get_global_func(f"target.build.{backend}")(module, tvm_target(target))
+    if target.kernel_format == "c":
+        return tvm.get_global_func("target.build.c")(_exact_constants(module), tvm_target(target))
+    return tvm.get_global_func("target.build.llvm")(module, tvm_target(target))
 
 
 def _lower(
@@ -132,13 +139,15 @@ def _lower(
 
 
 def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]], dict[str, Any]]:
-    """Top-level allocations (they become workspaces), the statements of each phase with its number of tasks, and the
-    values of the variables that common subexpressions were bound to."""
-    workspaces, declarations, bound = [], [], {}
+    """Workspaces, the statements of each phase with its number of tasks, and the values of bound variables.
+
+    An allocation at the top becomes a workspace, unless it is small and one phase uses it alone: then it is a local array.
+    """
+    allocations, declarations, bound = [], [], {}
     groups: list[tuple[list[Any], Any]] = []
     for statement in _flatten(body):
         if isinstance(statement, tirx.AllocBuffer):
-            workspaces.append(statement)
+            allocations.append(statement)
         elif isinstance(statement, (tirx.DeclBuffer, tirx.Bind)):
             declarations.append(statement)
             if isinstance(statement, tirx.Bind):
@@ -149,7 +158,31 @@ def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]], dict[str,
             groups[-1][0].append(statement)
         else:
             groups.append(([statement], None))
-    return workspaces, [([*declarations, *statements], tasks) for statements, tasks in groups], bound
+    workspaces = []
+    heads: list[list[Any]] = [[] for _ in groups]
+    for allocation in allocations:
+        size = _buffer_bytes(allocation.buffer, bound)
+        # StorageRewrite lets later buffers share the memory of earlier ones, by declarations.
+        sharing = [d for d in declarations if _uses(d, allocation.buffer)]
+        declarations = [d for d in declarations if d not in sharing]
+        names = [allocation.buffer, *(d.buffer for d in sharing)]
+        users = [i for i, g in enumerate(groups) if any(_uses(s, n) for s in g[0] for n in names)]
+        if len(users) == 1 and groups[users[0]][1] is None and isinstance(size, int) and size <= LOCAL_BYTES:
+            heads[users[0]] += [allocation, *sharing]
+        else:
+            workspaces.append(allocation)
+            for index in users:
+                heads[index] += sharing
+    phases = [
+        ([*head, *declarations, *statements], tasks) for head, (statements, tasks) in zip(heads, groups, strict=True)
+    ]
+    return workspaces, phases, bound
+
+
+def _uses(statement: Any, buffer: Any) -> bool:
+    found: list[bool] = []
+    structural_walk(statement, (tirx.Var, lambda v: found.append(True) if v.same_as(buffer) else None))
+    return bool(found)
 
 
 def _flatten(statement: Any) -> list[Any]:
@@ -236,6 +269,29 @@ def _on_stack(body: Any, name: str) -> Any:
     return structural_map(body, (tirx.AllocBuffer, mark))
 
 
+def _exact_constants(module: Any) -> Any:
+    """Hide floating-point constants behind calls that `_clean_source` replaces: TVM prints 7 digits only."""
+
+    def hide(constant: Any) -> Any:
+        dtype = str(constant.ty)
+        if dtype not in ("float32", "float64"):
+            return constant
+        return tirx.call_pure_extern(dtype, f"{_CONSTANT}{dtype[5:]}_{struct.pack('>d', constant.value).hex()}")
+
+    return structural_map(module, (tirx.FloatImm, hide))
+
+
+def _constant_text(match: re.Match[str]) -> str:
+    (value,) = struct.unpack(">d", bytes.fromhex(match.group(2)))
+    if value != value or value in (math.inf, -math.inf):
+        return "NAN" if value != value else "INFINITY" if value > 0 else "(-INFINITY)"
+    if match.group(1) == "64":
+        return repr(value)
+    text = str(np.float32(value))  # the shortest text that reads back as the same float
+    return f"{text if '.' in text or 'e' in text else text + '.0'}f"
+
+
+_CONSTANT = "onnxc_constant"
 _TYPES = r"(?:float|double|bool|u?int(?:8|16|32|64)_t|half|void)"
 
 
@@ -250,7 +306,7 @@ def _clean_source(text: str, inputs: int) -> str:
         lines.append(_signature(line.removeprefix("TVM_DLL "), inputs) if line.startswith("TVM_DLL") else line)
         if line == "}":
             lines.append("")
-    return "\n".join(lines)
+    return re.sub(rf"{_CONSTANT}(\d+)_([0-9a-f]{{16}})\(\)", _constant_text, "\n".join(lines))
 
 
 def _signature(line: str, inputs: int) -> str:

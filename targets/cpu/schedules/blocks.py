@@ -50,14 +50,16 @@ def split_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
     return spatial, reduced
 
 
-def inline_injective(sch: Any) -> None:
+def inline_injective(sch: Any, keep_padded: bool = True) -> None:
     """Inline what is not worth a buffer.
 
     Kept are outputs, reductions, padded copies of an input (``*_pad``: their consumer reads each element many times, and
     a guarded load does not vectorise), and expensive functions that are read more than once.
     """
     for block in all_blocks(sch):
-        if is_reduction(sch, block) or is_output(sch, block) or name_of(sch, block).endswith("_pad"):
+        if is_reduction(sch, block) or is_output(sch, block):
+            continue
+        if keep_padded and name_of(sch, block).endswith("_pad"):
             continue
         consumers = sch.get_consumers(block)
         read_often = len(consumers) > 1 or any(is_reduction(sch, c) for c in consumers)
@@ -84,10 +86,14 @@ def epilogue_of(sch: Any, block: Any) -> Any | None:
         if not region.source.same_as(buffer):
             continue
         indices = [r.min for r in region.region]
-        if len(indices) != len(axes) or not all(
-            isinstance(i, tirx.Var) and i.same_as(a) for i, a in zip(indices, axes, strict=True)
-        ):
+        if len(indices) != len(axes):
             return None
+        for index, axis, size, iteration in zip(indices, axes, buffer.shape, stmt.iter_vars, strict=True):
+            if not _same(size, iteration.dom.extent):
+                return None  # each result is read by several elements
+            unit = isinstance(size, tirx.IntImm) and int(size) == 1  # its index may have become 0
+            if not unit and not (isinstance(index, tirx.Var) and index.same_as(axis)):
+                return None
     return consumers[0]
 
 
@@ -96,9 +102,12 @@ def inner_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
     loops = list(sch.get_loops(block))
     realize = sch.get(loops[-1]).body
     outer = len(loops)
-    reduction_vars, spatial_vars = [], []
-    for value, axis in zip(realize.iter_values, realize.block.iter_vars, strict=True):
-        (reduction_vars if axis.iter_type == tirx.IterVar.CommReduce else spatial_vars).extend(_vars(value))
+    reduction_vars = [
+        var
+        for value, axis in zip(realize.iter_values, realize.block.iter_vars, strict=True)
+        if axis.iter_type == tirx.IterVar.CommReduce
+        for var in _vars(value)
+    ]
     for loop in reversed(loops):  # the block's own loops are serial; the consumer's outer one is not, or is shared
         if sch.get(loop).kind != tirx.ForKind.SERIAL:
             break
