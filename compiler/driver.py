@@ -6,13 +6,17 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 
 from .artifact.compiled import Compiled
+from .artifact.listing import listing
+from .artifact.package import Artifact, layout, package
+from .artifact.staging import check_writable
+from .artifact.toolchain import find_compiler
 from .diagnostics import CompileError
 from .executor.names import identifier, identifiers
 from .executor.program import build_program
@@ -27,6 +31,9 @@ from .transform.pipeline import PassContext, run_pipeline
 
 #: Below this number of kernels, starting worker processes (each imports TVM: 1.3 s) costs more than it saves.
 PARALLEL_KERNELS = 12
+
+#: Schedules for kernels as C, whatever the processor: a C compiler's own vectoriser does better than our vector types.
+C_SCHEDULES = "onnxc.targets.microcontroller.schedules"
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,43 @@ class Options:
     def report(self, stage: str, done: int = 0, total: int = 1) -> None:
         if self.progress is not None:
             self.progress(stage, done, total)
+
+
+def build(
+    source: str | Path | bytes | onnx.ModelProto,
+    target: Target,
+    emit: str,
+    output: Path | None,
+    options: Options,
+    *,
+    name: str | None = None,
+    cc: str | None = None,
+    external_weights: bool = False,
+) -> Artifact:
+    """ONNX model -> artifact on disk. Parameters as for `compile_model` and `artifact.package.package`.
+
+    Raises
+    ------
+    CompileError
+        The model or an option is wrong, there is no C compiler, or the output cannot be written.
+    """
+    # What can be known to be wrong before the long work is found out before it.
+    check_writable(layout("model", emit, output).folder)
+    if emit == "c":
+        target = replace(target, kernel_format="c", schedules=C_SCHEDULES)
+    else:
+        find_compiler(target, cc)
+    compiled = compile_model(source, target, options, name)
+    options.report("link")
+    return package(compiled, emit, output, cc, external_weights=external_weights)
+
+
+def show(
+    source: str | Path | bytes | onnx.ModelProto, target: Target, form: str, options: Options, name: str | None = None
+) -> str:
+    """ONNX model -> text for people: see `artifact.listing`."""
+    module = optimize(source, target, options, name)
+    return listing(module, target, form, lambda done, total: options.report("kernels", done, total))
 
 
 def optimize(

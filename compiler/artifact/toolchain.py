@@ -11,7 +11,7 @@ import platform
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -68,8 +68,6 @@ class Compiler:
         *,
         baseline: bool = False,
         optimize: str = "2",
-        include: Sequence[Path] = (),
-        defines: Iterable[str] = (),
     ) -> None:
         """Compile a C file (``.c``), or assemble one (``.S``), into an object file.
 
@@ -83,13 +81,8 @@ class Compiler:
             Use no more than what every processor of the target's family has.
         optimize : str
             What follows ``-O``.
-        include : sequence of Path
-            Folders with headers; the source's own folder counts anyway.
-        defines : iterable of str
-            ``NAME`` or ``NAME=VALUE``.
         """
         arguments = self.flags(baseline, optimize)
-        arguments += [f"-I{path}" for path in include] + [f"-D{define}" for define in defines]
         self._run(folder, [*arguments, "-c", source, "-o", output], f"could not compile {source}")
 
     def flags(self, baseline: bool, optimize: str) -> list[str]:

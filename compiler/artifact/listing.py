@@ -1,0 +1,42 @@
+"""Compiled models as text for people: Relay, and what became of each kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..executor.names import c_comment
+from ..kernel.compile import kernel_listing
+from ..relay.expr import Module
+from ..relay.printer import print_module
+from ..target import Target
+
+#: Forms, and the extensions of files that ask for them.
+LISTINGS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
+
+_COMMENTS = {"tir": "# {}", "llvm": "; {}", "asm": "# {}"}
+
+
+def listing(module: Module, target: Target, form: str, progress: Callable[[int, int], None]) -> str:
+    """Text of an optimised module.
+
+    Parameters
+    ----------
+    module : Module
+    target : Target
+    form : str
+        ``relay``: the module; ``tir``, ``llvm``, ``asm``: its kernels, one after the other.
+    progress : callable
+        Told how many of how many kernels are done.
+    """
+    if form == "relay":
+        return print_module(module)
+    if form != "tir":
+        target = replace(target, kernel_format="object")
+    primitives = {name: function for name, function in module.functions.items() if function.is_primitive}
+    parts = []
+    for index, (name, function) in enumerate(primitives.items()):
+        progress(index, len(primitives))
+        head = _COMMENTS[form].format(f"---- kernel {c_comment(name)}")
+        parts.append(f"{head}\n{kernel_listing(function, name, target, form).strip()}\n")
+    return "\n".join(parts)
