@@ -1,7 +1,7 @@
 /* The interface of every artifact that onnxc makes, and the few functions that all of them share.
  *
  * The caller owns all memory. There is no global state: any number of threads may run one model at the same time, each
- * with its own arena. Functions return a status, never exit or print.
+ * with its own arena. Functions return a status, and never exit or print.
  */
 #ifndef ONNXC_RUNTIME_H
 #define ONNXC_RUNTIME_H
@@ -16,7 +16,7 @@ extern "C" {
 /* Raised whenever a struct below or the meaning of a function changes. */
 #define ONNXC_ABI_VERSION 1u
 
-/* Required alignment of arenas and weights, in bytes. Tensors of the caller need the alignment of their element only. */
+/* Required alignment of arenas and weights, in bytes. The caller's tensors need the alignment of their element only. */
 #define ONNXC_ALIGNMENT 64u
 
 #if defined(_WIN32)
@@ -27,13 +27,14 @@ extern "C" {
 #define ONNXC_EXPORT
 #endif
 
-/* ------------------------------------------------------------------------------------------------ DLPack 1.0 */
+/* ------------------------------------------------------------------------------------------------ DLPack 1.1 */
 
+/* The part of DLPack that is needed here. A program that uses DLPack's own header includes that one first. */
 #ifndef DLPACK_DLPACK_H_
-#define DLPACK_DLPACK_H_
 typedef enum { kDLCPU = 1, kDLCUDA = 2 } DLDeviceType;
 typedef enum {
-  kDLInt = 0, kDLUInt = 1, kDLFloat = 2, kDLOpaqueHandle = 3, kDLBfloat = 4, kDLComplex = 5, kDLBool = 6
+  kDLInt = 0, kDLUInt = 1, kDLFloat = 2, kDLOpaqueHandle = 3, kDLBfloat = 4, kDLComplex = 5, kDLBool = 6,
+  kDLFloat8_e4m3fn = 10, kDLFloat8_e4m3fnuz = 11, kDLFloat8_e5m2 = 12, kDLFloat8_e5m2fnuz = 13, kDLFloat8_e8m0fnu = 14
 } DLDataTypeCode;
 typedef struct { int32_t device_type; int32_t device_id; } DLDevice;
 typedef struct { uint8_t code; uint8_t bits; uint16_t lanes; } DLDataType;
@@ -56,9 +57,9 @@ enum {
   ONNXC_ERROR_ARGUMENT = 1, /* NULL where something is needed, or a wrong count */
   ONNXC_ERROR_DTYPE = 2,    /* a tensor's element type is not the model's */
   ONNXC_ERROR_SHAPE = 3,    /* a tensor's rank or shape is not the model's, or two uses of a dimension differ */
-  ONNXC_ERROR_LAYOUT = 4,   /* a tensor is not dense row-major, not aligned to its element, or not in CPU memory */
+  ONNXC_ERROR_LAYOUT = 4,   /* a tensor is not dense row-major, not aligned, not in CPU memory, or under an output */
   ONNXC_ERROR_ARENA = 5,    /* the arena is missing, too small or not aligned */
-  ONNXC_ERROR_WEIGHTS = 6,  /* the weights are missing, of another size or not aligned */
+  ONNXC_ERROR_WEIGHTS = 6,  /* the weights are missing, of another size, not aligned, or another model's */
   ONNXC_ERROR_MACHINE = 7,  /* the processor lacks instructions that the model was compiled for */
   ONNXC_ERROR_MEMORY = 8,   /* the operating system gave no memory or thread */
   ONNXC_ERROR_KERNEL = 9    /* a kernel failed */
@@ -74,13 +75,14 @@ typedef onnxc_status (*onnxc_task)(void *arguments, int32_t begin, int32_t end);
 
 /* How a model runs its parallel loops; the caller may supply his own. */
 typedef struct onnxc_parallel {
-  /* Run task over 0 <= i < count, split as it likes, and return when all is done: the first error, or ONNXC_OK. */
+  /* Run task over 0 <= i < count, split as it likes, each iteration once, and return when no thread is inside any more:
+   * the first error, or ONNXC_OK. After an error the remaining iterations may be left out. */
   onnxc_status (*parallel_for)(const struct onnxc_parallel *self, onnxc_task task, void *arguments, int32_t count);
   int32_t threads; /* at most so many at once, the caller's among them */
   void *state;
 } onnxc_parallel;
 
-/* Run a loop on parallel; NULL runs it here. */
+/* Run a loop on parallel; NULL runs it here, in one piece. A count below 1 runs nothing. */
 ONNXC_EXPORT onnxc_status onnxc_parallel_for(const onnxc_parallel *parallel, onnxc_task task, void *arguments,
                                              int32_t count);
 
@@ -93,37 +95,41 @@ ONNXC_EXPORT onnxc_status onnxc_parallel_for(const onnxc_parallel *parallel, onn
 
 typedef struct {
   const char *name; /* ONNX's, UTF-8 */
-  DLDataType dtype;
+  DLDataType dtype; /* one lane; whole bytes per element */
   int32_t ndim;
   const int64_t *shape;
 } onnxc_tensor_info;
 
-/* What one run needs beside its tensors. N contexts may share weights and, one after the other, an arena. */
+/* What one run needs beside its tensors. Contexts may share weights and, one after the other, an arena. */
 typedef struct {
   void *arena;
   size_t arena_size;
-  const void *weights; /* NULL: those inside the artifact */
+  const void *weights; /* where the model's weights_external is 1; else ignored */
   size_t weights_size;
   const onnxc_parallel *parallel; /* NULL: one thread */
 } onnxc_context;
 
-/* Describes a model; constant, lives as long as the artifact. */
+/* Describes a model; constant, lives as long as the artifact. The first two members stay what and where they are in all
+ * versions of the interface, so that any reader can find out whether it knows the rest. */
 typedef struct onnxc_model {
   uint32_t abi_version; /* ONNXC_ABI_VERSION of the artifact */
   uint32_t struct_size; /* sizeof(onnxc_model) of the artifact */
   const char *name;
-  const char *hash;         /* SHA-256 of model and options, hexadecimal */
+  const char *hash;         /* SHA-256 of model and options: 64 hexadecimal digits */
   const char *target;       /* name of the target, such as x86-64-v3 */
-  const char *cpu_features; /* comma-separated; those that the processor must have, "" for none */
+  const char *cpu_features; /* LLVM's names, comma-separated; those that the processor must have, "" for none */
   int32_t num_inputs;
   int32_t num_outputs;
   int32_t num_symbols;
   const onnxc_tensor_info *inputs;
   const onnxc_tensor_info *outputs;
-  const char *const *symbols; /* their names */
-  size_t weights_size;        /* bytes; embedded unless weights_external */
-  int32_t weights_external;   /* 1: the caller gives the weights in the context */
-  /* Bytes of the arena under values (each >= 1) of the symbols. Static models ignore them (NULL will do). */
+  const char *const *symbols; /* their names; each stands for a dimension of at least one input */
+  size_t weights_size;        /* bytes */
+  /* 0: the artifact holds the weights. 1: the caller gives them in the context; they begin with the 64 digits of hash,
+   * so that those of another model are refused. */
+  int32_t weights_external;
+  /* Bytes of the arena under values (1 <= value <= INT32_MAX) of the symbols; SIZE_MAX: the model cannot run under
+   * them, since something would be too large or of negative size. Static models ignore them (NULL will do). */
   size_t (*arena_size)(const int64_t *symbols);
   /* Shapes of all outputs one after the other, under values of the symbols. */
   void (*output_shapes)(const int64_t *symbols, int64_t *shapes);
@@ -135,14 +141,17 @@ typedef struct onnxc_model {
 /* The model in a shared library; NULL where the library does not know this version of the interface. */
 ONNXC_EXPORT const onnxc_model *onnxc_query(uint32_t abi_version);
 
-/* Can this processor run the model? ONNXC_OK or ONNXC_ERROR_MACHINE. */
+/* Can this processor run the model? ONNXC_OK or ONNXC_ERROR_MACHINE. Call it once, before the first run: it can take
+ * microseconds on a virtual machine. On processors that cannot be asked (microcontrollers) it says ONNXC_OK. */
 ONNXC_EXPORT onnxc_status onnxc_check_machine(const onnxc_model *model);
 
 /* Values of the model's symbols (num_symbols of them) from the inputs; checks rank, shape, element type, layout. */
 ONNXC_EXPORT onnxc_status onnxc_bind(const onnxc_model *model, const DLTensor *const *inputs, int64_t *symbols);
 
-/* Run with everything checked: inputs and outputs in the model's order, the context's sizes.
- * symbols: room for num_symbols values (NULL where there are none); shapes: room for the dimensions of all outputs. */
+/* Run with everything checked but the processor: inputs and outputs in the model's order, the context's sizes.
+ * No output may overlap an input or another output.
+ * symbols: room for num_symbols values (NULL where there are none); shapes: room for the dimensions of all outputs
+ * (NULL where there are none). Needs a pointer per input and output on the stack. */
 ONNXC_EXPORT onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *const *inputs,
                                     const DLTensor *const *outputs, const onnxc_context *context, int64_t *symbols,
                                     int64_t *shapes);
@@ -150,9 +159,13 @@ ONNXC_EXPORT onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *co
 /* ------------------------------------------------------------------------------------------------ hosted only */
 
 /* A pool of threads on pthreads, in onnxc_threads.c; microcontroller builds leave that file out.
- * Threads below 1 ask for the number of processors. The pool runs one loop at a time: a loop that finds it busy runs on
- * its caller's thread alone. */
+ * Threads below 1 ask for the number of processors that this process may use; more than ONNXC_MAX_THREADS are cut to
+ * that. The pool runs one loop at a time: a loop that finds it busy, and one inside another, run on their caller's
+ * thread alone. A child after fork() has no pool threads: it makes its own pool and leaves its parent's alone. */
+#define ONNXC_MAX_THREADS 1024
 ONNXC_EXPORT onnxc_status onnxc_pool_create(int32_t threads, onnxc_parallel **pool);
+
+/* Ends the threads and frees the pool; no loop may be running on it. NULL does nothing. */
 ONNXC_EXPORT void onnxc_pool_destroy(onnxc_parallel *pool);
 
 #ifdef __cplusplus

@@ -1,0 +1,64 @@
+"""The C interface of artifacts, for cffi. It says what onnxc_runtime.h says; a test compares the two."""
+
+from __future__ import annotations
+
+import cffi
+
+VERSION = 1
+ALIGNMENT = 64
+OK = 0
+EXPRESSION = -(2**63)
+
+ffi = cffi.FFI()
+ffi.cdef(
+    """
+    typedef struct { uint8_t code; uint8_t bits; uint16_t lanes; } DLDataType;
+
+    typedef struct onnxc_parallel onnxc_parallel;
+
+    typedef struct {
+        const char *name;
+        DLDataType dtype;
+        int32_t ndim;
+        const int64_t *shape;
+    } onnxc_tensor_info;
+
+    typedef struct {
+        void *arena;
+        size_t arena_size;
+        const void *weights;
+        size_t weights_size;
+        const onnxc_parallel *parallel;
+    } onnxc_context;
+
+    typedef struct onnxc_model {
+        uint32_t abi_version;
+        uint32_t struct_size;
+        const char *name;
+        const char *hash;
+        const char *target;
+        const char *cpu_features;
+        int32_t num_inputs;
+        int32_t num_outputs;
+        int32_t num_symbols;
+        const onnxc_tensor_info *inputs;
+        const onnxc_tensor_info *outputs;
+        const char *const *symbols;
+        size_t weights_size;
+        int32_t weights_external;
+        size_t (*arena_size)(const int64_t *symbols);
+        void (*output_shapes)(const int64_t *symbols, int64_t *shapes);
+        int32_t (*run)(const void *const *inputs, void *const *outputs, const int64_t *symbols,
+                       const onnxc_context *context);
+    } onnxc_model;
+
+    const onnxc_model *onnxc_query(uint32_t abi_version);
+    const char *onnxc_status_text(int32_t status);
+    int32_t onnxc_check_machine(const onnxc_model *model);
+    int32_t onnxc_pool_create(int32_t threads, onnxc_parallel **pool);
+    void onnxc_pool_destroy(onnxc_parallel *pool);
+    """
+)
+
+FUNCTIONS = ("onnxc_query", "onnxc_status_text", "onnxc_check_machine", "onnxc_pool_create", "onnxc_pool_destroy")
+SIZE_MAX = 2 ** (8 * ffi.sizeof("size_t")) - 1

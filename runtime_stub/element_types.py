@@ -1,0 +1,93 @@
+"""Element types of artifacts as numpy dtypes."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+
+# DLPack's type codes, and the names of the types that numpy itself has.
+_INT, _UINT, _FLOAT, _COMPLEX, _BOOL = 0, 1, 2, 5, 6
+_NUMPY_TYPES = {
+    **{(_INT, bits): f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{(_UINT, bits): f"uint{bits}" for bits in (8, 16, 32, 64)},
+    **{(_FLOAT, bits): f"float{bits}" for bits in (16, 32, 64)},
+    **{(_COMPLEX, bits): f"complex{bits}" for bits in (64, 128)},
+    (_BOOL, 8): "bool",
+}
+
+# Those that only the package ml_dtypes has. A program without it sees their bits as unsigned integers.
+_EXTENSION_TYPES = {
+    (4, 16): "bfloat16",
+    (10, 8): "float8_e4m3fn",
+    (11, 8): "float8_e4m3fnuz",
+    (12, 8): "float8_e5m2",
+    (13, 8): "float8_e5m2fnuz",
+    (14, 8): "float8_e8m0fnu",
+}
+
+
+def numpy_type(code: int, bits: int, lanes: int) -> tuple[str, np.dtype[Any]] | None:
+    """Translate a DLPack type.
+
+    Parameters
+    ----------
+    code, bits, lanes : int
+        The members of a ``DLDataType``.
+
+    Returns
+    -------
+    tuple of str and numpy.dtype, or None
+        The type's name, and the dtype that arrays of it are given out with: of the same name, or, where that needs
+        ml_dtypes and the package is not installed, the unsigned integer of the same size. None for a type that no
+        array can have.
+    """
+    if lanes != 1:
+        return None
+    name = _NUMPY_TYPES.get((code, bits))
+    if name is not None:
+        return name, np.dtype(name)
+    name = _EXTENSION_TYPES.get((code, bits))
+    if name is None:
+        return None
+    try:
+        return name, np.dtype(getattr(importlib.import_module("ml_dtypes"), name))
+    except (ImportError, AttributeError):
+        return name, np.dtype(f"uint{bits}")
+
+
+def as_element_type(array: np.ndarray, name: str, dtype: np.dtype[Any]) -> np.ndarray | None:
+    """See an array as one of the given element type.
+
+    Parameters
+    ----------
+    array : numpy.ndarray
+        Any array.
+    name : str
+        Name of the element type.
+    dtype : numpy.dtype
+        The dtype that stands for it, as from `numpy_type`.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        The array itself where its type is right; a view where it holds the bits of the type (unsigned integers for a
+        type of ml_dtypes, 8-bit floats for uint8); a copy where its bytes are swapped; None where the type is another.
+    """
+    if array.dtype == dtype:
+        return array
+    found = array.dtype.newbyteorder("=")
+    if found == dtype:
+        return array.astype(dtype)
+    if found.itemsize != dtype.itemsize:
+        return None
+    extension = name in _EXTENSION_TYPES.values()
+    same_bits = (
+        found.name == name
+        or (extension and found == np.dtype(f"uint{8 * dtype.itemsize}"))
+        or (name == "uint8" and found.name.startswith("float8_"))
+    )
+    if not same_bits:
+        return None
+    return array.astype(found).view(dtype) if array.dtype != found else array.view(dtype)

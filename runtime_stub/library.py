@@ -1,0 +1,324 @@
+"""An open model library: its functions, what it tells about itself, and what runs of it share."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import abi
+from .abi import ffi
+from .element_types import numpy_type
+from .errors import LoadError
+from .library_file import check_library_file
+
+# Size and time of a file beside its place, so that a rewritten file is another one.
+_Identity = tuple[int, int, int, int]
+
+_open_libraries: weakref.WeakSet[Library] = weakref.WeakSet()
+_loaded: dict[Path, tuple[_Identity, int]] = {}  # the file last loaded from a path, and how many before it
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output of a model.
+
+    Attributes
+    ----------
+    name : str
+        ONNX's name.
+    dtype : numpy.dtype
+        Element type. A type that numpy lacks, such as bfloat16, is that of the package ml_dtypes, or, where it is not
+        installed, an unsigned integer of the same size.
+    shape : tuple
+        Each dimension as an integer, as the name of a symbol, or (outputs only) None for one computed from symbols.
+    element_type : str
+        Name of the element type.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | str | None, ...]
+    element_type: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.element_type} {shape_text(self.shape)}"
+
+
+def shape_text(shape: tuple[int | str | None, ...]) -> str:
+    """A shape for people: ``(N, 4, ?)``."""
+    names = ["?" if dimension is None else str(dimension) for dimension in shape]
+    return f"({names[0]},)" if len(names) == 1 else f"({', '.join(names)})"
+
+
+class Context:
+    """What one run needs for itself: an arena, and room for the pointers to its tensors.
+
+    Parameters
+    ----------
+    library : Library
+        Whose runs it is for.
+    parallel : cffi pointer
+        How its runs do their loops.
+    """
+
+    __slots__ = ("_arena", "inputs", "outputs", "structure")
+
+    def __init__(self, library: Library, parallel: Any) -> None:
+        self.inputs = ffi.new("const void *[]", max(1, len(library.inputs)))
+        self.outputs = ffi.new("void *[]", max(1, len(library.outputs)))
+        weights = ffi.NULL if library.weights is None else ffi.from_buffer(library.weights)
+        self.structure = ffi.new(
+            "onnxc_context *",
+            {"weights": weights, "weights_size": 0 if library.weights is None else library.weights.nbytes},
+        )
+        self.structure.parallel = parallel
+        self._arena: np.ndarray | None = None
+
+    def grow(self, size: int) -> None:
+        """Make the arena at least that large; what it held is lost."""
+        if size <= self.structure.arena_size:
+            return
+        self._arena = None  # before the next one is made, so that there are never two
+        self.structure.arena_size = 0
+        try:
+            self._arena = np.empty(size + abi.ALIGNMENT, np.uint8)
+        except (MemoryError, ValueError) as error:
+            raise MemoryError(f"no memory for an arena of {size} bytes") from error
+        start = self._arena.ctypes.data
+        self.structure.arena = ffi.cast("void *", start + -start % abi.ALIGNMENT)
+        self.structure.arena_size = size
+
+
+class Library:
+    """A loaded library that was found fit to run here.
+
+    It stays loaded as long as somebody holds the object, so a run in progress keeps it.
+
+    Parameters
+    ----------
+    path : Path
+        The shared library.
+    threads : int
+        Threads of a run, the caller's among them.
+    weights : Path, numpy.ndarray or None
+        Weights of a model that does not hold them itself: a file to map, or bytes. None looks for a file with the
+        library's name and the extension ``.weights``.
+    """
+
+    def __init__(self, path: Path, threads: int, weights: Path | np.ndarray | None) -> None:
+        self.path = path
+        self.threads = threads
+        self.identity = _identity(path)
+        functions = _open(path, self.identity)
+        self._functions = functions
+        # Mutable, since a fork changes it, and the finalizer must not hold the library itself.
+        self._pool: list[Any] = []
+        self._close = weakref.finalize(self, _release, functions, self._pool)
+        self._close.atexit = False  # threads may still be running the model then, and the system cleans up
+        self.model = _query(path, functions)
+        _check_machine(path, functions, self.model)
+
+        model = self.model
+        self.name, self.hash, self.target = (_text(member) for member in (model.name, model.hash, model.target))
+        self.symbols = tuple(_text(model.symbols[index]) for index in range(model.num_symbols))
+        self.inputs = tuple(self._tensor(model.inputs[index]) for index in range(model.num_inputs))
+        self.outputs = tuple(self._tensor(model.outputs[index]) for index in range(model.num_outputs))
+        bound = {dimension for tensor in self.inputs for dimension in tensor.shape}
+        if not bound.issuperset(self.symbols) or len(set(self.symbols)) < len(self.symbols):
+            raise LoadError(f"{path}: damaged library: a symbol is a dimension of no input, or two have one name")
+        self.weights = self._find_weights(weights)
+
+        self._contexts: list[Context] = []
+        self._pool_lock = threading.Lock()
+        self._parallel()
+        with _lock:
+            _open_libraries.add(self)
+
+    def status_text(self, status: int) -> str:
+        """The library's sentence on a status."""
+        return _text(self._functions.onnxc_status_text(status))
+
+    def take_context(self) -> Context:
+        """A context that nobody else uses; give it back with `give_context`."""
+        try:
+            return self._contexts.pop()
+        except IndexError:
+            return Context(self, self._parallel())
+
+    def give_context(self, context: Context) -> None:
+        """Take a context back for the next run."""
+        self._contexts.append(context)
+
+    def _parallel(self) -> Any:
+        """The pool that all runs share, made when it is first needed; NULL for one thread."""
+        if self.threads == 1:
+            return ffi.NULL
+        with self._pool_lock:
+            if not self._pool:
+                pool = ffi.new("onnxc_parallel **")
+                status = self._functions.onnxc_pool_create(self.threads, pool)
+                if status != abi.OK:
+                    text = self.status_text(status)
+                    raise LoadError(f"{self.path}: cannot start {self.threads} threads: {text}")
+                self._pool.append(pool[0])
+            return self._pool[0]
+
+    def after_fork(self) -> None:
+        """In a child process: forget the threads, which only the parent has; the next run makes others."""
+        self._pool_lock = threading.Lock()
+        self._pool.clear()
+        self._contexts = []
+
+    def _tensor(self, info: Any) -> TensorInfo:
+        """Read the description of a tensor."""
+        name, dtype = _text(info.name), info.dtype
+        known = numpy_type(dtype.code, dtype.bits, dtype.lanes)
+        if known is None:
+            code = f"code {dtype.code}, {dtype.bits} bits, {dtype.lanes} lanes"
+            raise LoadError(f"{self.path}: tensor '{name}' has an element type that numpy cannot hold ({code})")
+        shape: list[int | str | None] = []
+        for axis in range(info.ndim):
+            dimension = info.shape[axis]
+            if dimension >= 0:
+                shape.append(dimension)
+            elif dimension == abi.EXPRESSION:
+                shape.append(None)
+            elif -1 - dimension < len(self.symbols):
+                shape.append(self.symbols[-1 - dimension])
+            else:
+                raise LoadError(f"{self.path}: damaged library: tensor '{name}' has a symbol that does not exist")
+        return TensorInfo(name, known[1], tuple(shape), known[0])
+
+    def _find_weights(self, given: Path | np.ndarray | None) -> np.ndarray | None:
+        """The bytes of the model's weights, aligned, checked; None where the library holds them."""
+        if not self.model.weights_external:
+            if given is not None:
+                raise LoadError(f"{self.path}: weights were given, but the library holds its weights itself")
+            return None
+        if given is None:
+            given = self.path.with_suffix(".weights")
+            if not given.exists():
+                raise LoadError(f"{self.path}: the library needs its weights beside it; there is no file {given}")
+        size = self.model.weights_size
+        where = f"{self.path}: weights"
+        if isinstance(given, Path):
+            where = f"{self.path}: weights {given}"
+            try:
+                found = given.stat().st_size
+                weights = np.memmap(given, np.uint8, "r") if found == size > 0 else np.empty(0, np.uint8)
+            except OSError as error:
+                raise LoadError(f"{where}: cannot be read: {error.strerror or error}") from error
+        else:
+            weights = np.ascontiguousarray(given).reshape(-1).view(np.uint8)
+            found = weights.nbytes
+        if found != size:
+            raise LoadError(f"{where}: found {found} bytes, expected {size}")
+        digest = weights[: len(self.hash)].tobytes()
+        if digest != self.hash.encode():
+            raise LoadError(f"{where}: they belong to another model: found hash {digest!r}, expected '{self.hash}'")
+        if weights.ctypes.data % abi.ALIGNMENT != 0:
+            room = np.empty(size + abi.ALIGNMENT, np.uint8)
+            start = -room.ctypes.data % abi.ALIGNMENT
+            room[start : start + size] = weights
+            weights = room[start : start + size]
+        return weights
+
+
+def _text(pointer: Any) -> str:
+    return ffi.string(pointer).decode("utf-8", "replace")
+
+
+def _identity(path: Path) -> _Identity:
+    check_library_file(path)
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _open(path: Path, identity: _Identity) -> Any:
+    """The library's functions. A file that changed since it was last loaded is loaded anew."""
+    with _lock:
+        others = [other.identity for other in _open_libraries]
+        if any(other[:2] == identity[:2] and other != identity for other in others):
+            raise LoadError(
+                f"{path}: the file was overwritten while a model from it is still open; "
+                "close that model first, or write new libraries to new files and rename them"
+            )
+        last, changes = _loaded.get(path, (identity, 0))
+        if last != identity:
+            changes += 1
+        _loaded[path] = identity, changes
+    # The system's loader knows open libraries by name first, and would give the old one again.
+    name = os.path.join(str(path.parent), *["."] * changes, path.name)
+    try:
+        # By ctypes, since cffi, where it fails with a path, goes on to look for the name with the help of a compiler.
+        handle = ctypes.CDLL(name, mode=ffi.RTLD_NOW | ffi.RTLD_LOCAL)._handle
+    except OSError as error:
+        reason = str(error).removeprefix(f"{name}: ")
+        raise LoadError(f"{path}: the system cannot load the library: {reason}") from error
+    functions = ffi.dlopen(ffi.cast("void *", handle))
+    for function in abi.FUNCTIONS:
+        try:
+            getattr(functions, function)
+        except AttributeError as error:
+            ffi.dlclose(functions)
+            raise LoadError(f"{path}: not a library made by onnxc: it has no function {function}") from error
+    return functions
+
+
+def _release(functions: Any, pool: list[Any]) -> None:
+    """End the threads and unload the library."""
+    if pool:
+        functions.onnxc_pool_destroy(pool[0])
+    ffi.dlclose(functions)
+
+
+def _query(path: Path, functions: Any) -> Any:
+    """The model's descriptor, of which every member can be trusted to be what the interface says."""
+    model = functions.onnxc_query(abi.VERSION)
+    if model == ffi.NULL or model.abi_version != abi.VERSION:
+        version = "another version" if model == ffi.NULL else f"version {model.abi_version}"
+        raise LoadError(
+            f"{path}: the library was made for {version} of the interface, this loader knows version {abi.VERSION}; "
+            "compile the model again, or use the loader of the onnxc that compiled it"
+        )
+    size = ffi.sizeof("onnxc_model")
+    if model.struct_size != size:
+        raise LoadError(f"{path}: damaged library: its description has {model.struct_size} bytes, expected {size}")
+    return model
+
+
+def _check_machine(path: Path, functions: Any, model: Any) -> None:
+    if functions.onnxc_check_machine(model) == abi.OK:
+        return
+    probe = ffi.new("onnxc_model *", model[0])
+    missing = []
+    for feature in _text(model.cpu_features).split(","):
+        text = ffi.new("char[]", feature.encode())
+        probe.cpu_features = text
+        if functions.onnxc_check_machine(probe) != abi.OK:
+            missing.append(feature)
+    raise LoadError(
+        f"{path}: this processor lacks {', '.join(missing)}, "
+        f"which target '{_text(model.target)}' needs; compile the model for a target that this machine has"
+    )
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for library in _open_libraries:
+        library.after_fork()
+
+
+_register_at_fork: Callable[..., None] | None = getattr(os, "register_at_fork", None)
+if _register_at_fork is not None:
+    _register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,303 @@
+"""The Python face of a compiled model: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from . import abi
+from .abi import ffi
+from .element_types import as_element_type
+from .errors import InputError, RunError
+from .library import Library, TensorInfo, shape_text
+
+_SYMBOL_MAX = 2**31 - 1
+
+# Plans that a model of dynamic shape keeps. When there are more, all are forgotten: each is quickly made again.
+_MAX_PLANS = 256
+
+_Shapes = tuple[tuple[int, ...], ...]
+
+
+class _Plan:
+    """What follows from the shapes of the inputs."""
+
+    __slots__ = ("arena_size", "outputs", "symbols")
+
+    def __init__(
+        self, symbols: Any, outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...], arena_size: int
+    ) -> None:
+        self.symbols = symbols
+        self.outputs = outputs
+        self.arena_size = arena_size
+
+
+class Model:
+    """A compiled model, ready to run. Made by `load`.
+
+    Call it with arrays in the model's order, with arrays by name, or with a mapping of names to arrays::
+
+        model(x)["y"]
+        model(x=x)
+        model({"input.1": x})
+
+    Arrays are numpy arrays or anything with ``__dlpack__`` in CPU memory, which is read in place. Their element types
+    and shapes must be the model's. Arrays that are not dense, aligned and in the machine's byte order are copied.
+
+    Several threads may call a model at the same time; each run has memory of its own, which is kept for later runs.
+
+    Attributes
+    ----------
+    name, target, hash : str
+        Name of the model, what it was compiled for, and the digest of the model and the options it was compiled with.
+    inputs, outputs : tuple of TensorInfo
+        What goes in and comes out.
+    symbols : tuple of str
+        Names of the dimensions that each call may choose.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library: Library | None = library
+        self.name, self.target, self.hash = library.name, library.target, library.hash
+        self.inputs, self.outputs = library.inputs, library.outputs
+        self.symbols = library.symbols
+        self._run = library.model.run
+        self._input_types = tuple(tensor.dtype for tensor in self.inputs)
+        self._output_names = tuple(tensor.name for tensor in self.outputs)
+        self._plans: dict[_Shapes, _Plan] = {}
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(str(tensor) for tensor in self.inputs)
+        outputs = ", ".join(str(tensor) for tensor in self.outputs)
+        return f"<onnxc model '{self.name}' for {self.target}: ({inputs}) -> ({outputs})>"
+
+    def __call__(self, /, *arrays: Any, **named: Any) -> dict[str, np.ndarray]:
+        """Run the model.
+
+        Parameters
+        ----------
+        *arrays : array
+            Inputs in the model's order; or a single mapping of names to arrays.
+        **named : array
+            Inputs by name.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            All outputs by name, in the model's order; new arrays.
+
+        Raises
+        ------
+        InputError
+            Arrays do not fit the model.
+        RunError
+            The model failed, or is closed.
+        """
+        if named or len(arrays) != len(self._input_types) or (arrays and isinstance(arrays[0], Mapping)):
+            return self._execute(self._in_order(arrays, named), None)
+        return self._execute(arrays, None)
+
+    def run(self, feeds: Mapping[str, Any], outputs: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+        """Run the model, with results written to the caller's arrays.
+
+        Parameters
+        ----------
+        feeds : mapping of str to array
+            Inputs by name.
+        outputs : mapping of str to numpy.ndarray, optional
+            Where to write results, by name; outputs that are not named get new arrays. The arrays must have the exact
+            element type and shape, be dense and writable, and share no memory with inputs or each other.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
+            All outputs by name, in the model's order; the given arrays among them.
+
+        Raises
+        ------
+        InputError
+            Arrays do not fit the model.
+        RunError
+            The model failed, or is closed.
+        """
+        if not isinstance(feeds, Mapping):
+            found = type(feeds).__name__
+            raise InputError(f"model '{self.name}': found inputs as {found}, expected a mapping of names to arrays")
+        return self._execute(self._in_order([], feeds), outputs)
+
+    def close(self) -> None:
+        """Unload the library as soon as no run is in progress. Without it that happens when the model is collected."""
+        self._library = None
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------------------------------------ a run
+
+    def _execute(self, values: Sequence[Any], given: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+        # This is the path of every call: short, and with all that can be prepared looked up.
+        library = self._library  # held here, so that close() in another thread cannot unload it under the run
+        if library is None:
+            raise RunError(f"model '{self.name}' is closed")
+        inputs = []
+        for index, (array, dtype) in enumerate(zip(values, self._input_types, strict=True)):
+            # carray: dense in row-major order, aligned, and writable, which is not needed but costs no more to ask.
+            if type(array) is not np.ndarray or array.dtype != dtype or not array.flags.carray:
+                array = self._prepare(array, self.inputs[index])
+            inputs.append(array)
+        shapes = tuple([array.shape for array in inputs])
+        plan = self._plans.get(shapes)
+        if plan is None:
+            plan = self._make_plan(library, shapes)
+        if given is None:
+            outputs = [np.empty(shape, dtype) for shape, dtype in plan.outputs]
+        else:
+            outputs = self._outputs(plan, inputs, given)
+
+        context = library.take_context()
+        try:
+            if plan.arena_size > context.structure.arena_size:
+                context.grow(plan.arena_size)
+            pointers = context.inputs
+            for index, array in enumerate(inputs):
+                pointers[index] = ffi.from_buffer(array)
+            pointers = context.outputs
+            for index, array in enumerate(outputs):
+                pointers[index] = ffi.from_buffer(array)
+            status = self._run(context.inputs, context.outputs, plan.symbols, context.structure)
+        finally:
+            library.give_context(context)
+        if status != abi.OK:
+            raise RunError(f"model '{self.name}': {library.status_text(status)} (status {status})")
+        return dict(zip(self._output_names, outputs, strict=True))
+
+    # ------------------------------------------------------------------------------------------------ inputs
+
+    def _in_order(self, arrays: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
+        """All inputs in the model's order, from a call's arguments."""
+        if len(arrays) == 1 and isinstance(arrays[0], Mapping):
+            if named:
+                raise InputError(f"model '{self.name}': inputs in a mapping and by keyword; expected one way")
+            named, arrays = arrays[0], []
+        names = [tensor.name for tensor in self.inputs]
+        expected = ", ".join(f"'{name}'" for name in names) or "none"
+        if len(arrays) > len(names):
+            raise InputError(f"model '{self.name}': found {len(arrays)} inputs, expected {len(names)}: {expected}")
+        by_name = dict(zip(names, arrays, strict=False))
+        for name, array in named.items():
+            if name in by_name:
+                raise InputError(f"model '{self.name}': input '{name}' is given twice, by its place and by name")
+            if name not in names:
+                raise InputError(f"model '{self.name}': there is no input '{name}'; expected {expected}")
+            by_name[name] = array
+        missing = [f"'{name}'" for name in names if name not in by_name]
+        if missing:
+            raise InputError(f"model '{self.name}': no array for input {', '.join(missing)}; expected {expected}")
+        return [by_name[name] for name in names]
+
+    def _prepare(self, value: Any, tensor: TensorInfo) -> np.ndarray:
+        """Any array as one that the model can read: of its element type, dense, aligned; a copy only where needed."""
+        where = f"model '{self.name}', input '{tensor.name}'"
+        if isinstance(value, (np.ndarray, np.generic)):
+            array = np.asarray(value)
+        elif hasattr(value, "__dlpack__"):
+            try:
+                array = np.from_dlpack(value)
+            except Exception as error:  # whatever the other library raises
+                raise InputError(f"{where}: numpy cannot read this {type(value).__name__}: {error}") from error
+        else:
+            raise InputError(f"{where}: found {type(value).__name__}, expected a numpy array or one with __dlpack__")
+        typed = as_element_type(array, tensor.element_type, tensor.dtype)
+        if typed is None:
+            raise InputError(f"{where}: found element type {array.dtype.name}, expected {tensor.element_type}")
+        if typed.flags.c_contiguous and typed.flags.aligned:
+            return typed
+        return np.array(typed, order="C")
+
+    def _make_plan(self, library: Library, shapes: _Shapes) -> _Plan:
+        """Check shapes, and find out what follows from them."""
+        symbols = ffi.new("int64_t[]", max(1, len(self.symbols)))
+        for index, value in enumerate(self._bind(shapes).values()):
+            symbols[index] = value
+        model = library.model
+        arena_size = model.arena_size(symbols)
+        dimensions = ffi.new("int64_t[]", max(1, sum(len(tensor.shape) for tensor in self.outputs)))
+        if arena_size != abi.SIZE_MAX:
+            model.output_shapes(symbols, dimensions)
+        if arena_size == abi.SIZE_MAX or any(dimension < 0 for dimension in dimensions):
+            found = ", ".join(f"'{tensor.name}' {shape}" for tensor, shape in zip(self.inputs, shapes, strict=True))
+            raise InputError(
+                f"model '{self.name}': it cannot run with inputs of shape {found}: a tensor in it "
+                "would have more elements than it can count, or a dimension less than nothing"
+            )
+        outputs = []
+        start = 0
+        for tensor in self.outputs:
+            end = start + len(tensor.shape)
+            outputs.append((tuple(dimensions[start:end]), tensor.dtype))
+            start = end
+        plan = _Plan(symbols, tuple(outputs), arena_size)
+        if len(self._plans) >= _MAX_PLANS:
+            self._plans.clear()
+        self._plans[shapes] = plan
+        return plan
+
+    def _bind(self, shapes: _Shapes) -> dict[str, int]:
+        """Values of all symbols, in their order."""
+        values = dict.fromkeys(self.symbols, 0)  # 0: not bound yet
+        origin: dict[str, str] = {}
+        for tensor, shape in zip(self.inputs, shapes, strict=True):
+            where = f"model '{self.name}', input '{tensor.name}'"
+            expected = f"found shape {shape}, expected {shape_text(tensor.shape)}"
+            if len(shape) != len(tensor.shape):
+                raise InputError(f"{where}: {expected}")
+            for axis, (found, dimension) in enumerate(zip(shape, tensor.shape, strict=True)):
+                if not isinstance(dimension, str):
+                    if found != dimension:
+                        raise InputError(f"{where}: {expected}: dimension {axis} is {found}, not {dimension}")
+                    continue
+                if not 1 <= found <= _SYMBOL_MAX:
+                    limits = f"{dimension} must be from 1 to {_SYMBOL_MAX}"
+                    raise InputError(f"{where}: {expected}: dimension {axis} is {found}; {limits}")
+                if values[dimension] not in (0, found):
+                    other = f"input '{origin[dimension]}' makes {dimension} {values[dimension]}"
+                    raise InputError(f"{where}: {expected}: dimension {axis} is {found}, but {other}")
+                values[dimension] = found
+                origin.setdefault(dimension, tensor.name)
+        return values
+
+    # ------------------------------------------------------------------------------------------------ outputs
+
+    def _outputs(self, plan: _Plan, inputs: list[np.ndarray], given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The caller's arrays, checked, and new ones for the other outputs."""
+        for name in given:
+            if name not in self._output_names:
+                expected = ", ".join(f"'{known}'" for known in self._output_names)
+                raise InputError(f"model '{self.name}': there is no output '{name}'; expected {expected}")
+        outputs: list[np.ndarray] = []
+        for name, (shape, dtype) in zip(self._output_names, plan.outputs, strict=True):
+            if name not in given:
+                outputs.append(np.empty(shape, dtype))
+                continue
+            array = given[name]
+            where = f"model '{self.name}', output '{name}'"
+            if not isinstance(array, np.ndarray):
+                raise InputError(f"{where}: found {type(array).__name__}, expected a numpy array")
+            if array.dtype != dtype or array.shape != shape:
+                found = f"found {array.dtype.name} {array.shape}"
+                raise InputError(f"{where}: {found}, expected {dtype.name} {shape}")
+            if not array.flags.carray:
+                raise InputError(f"{where}: the array must be dense in row-major order, aligned and writable")
+            for kind, others in (("an input", inputs), ("another output", outputs)):
+                if any(np.may_share_memory(array, other) for other in others):
+                    raise InputError(f"{where}: the array shares memory with {kind}")
+            outputs.append(array)
+        return outputs

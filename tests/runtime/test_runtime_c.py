@@ -1,0 +1,143 @@
+"""The C runtime: warnings, freestanding builds, sanitizers, other machines, and what Python knows of its structs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from native import COMPILER, HERE, RUNTIME, RUNTIME_SOURCES, WARNINGS, compile_c
+from onnxc.runtime_stub import abi
+
+POOL_TEST = [HERE / "c" / "pool.c", *RUNTIME_SOURCES]
+CHECKS_TEST = [HERE / "c" / "checks.c", HERE / "models" / "rows.c", HERE / "models" / "weighted.c", *RUNTIME_SOURCES]
+PROGRAMS = {"pool": POOL_TEST, "checks": CHECKS_TEST}
+
+ZIG = [sys.executable, "-m", "ziglang", "cc"]
+
+
+def skip_without(what: str, available: bool) -> None:
+    """Skip a test whose tool is missing; where everything must be there, fail."""
+    if available:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing")
+    pytest.skip(f"{what} is missing")
+
+
+def compiler_commands() -> list:
+    zig = importlib.util.find_spec("ziglang") is not None
+    return [
+        pytest.param(COMPILER, id="cc"),
+        pytest.param(ZIG, id="zig", marks=[] if zig else pytest.mark.skip(reason="ziglang is not installed")),
+    ]
+
+
+@pytest.mark.parametrize("compiler", compiler_commands())
+@pytest.mark.parametrize(
+    ("source", "flags"),
+    [
+        ("onnxc_runtime.c", ["-std=c99"]),
+        ("onnxc_runtime.c", ["-std=c11"]),
+        ("onnxc_runtime.c", ["-std=c99", "-ffreestanding"]),
+        ("onnxc_threads.c", ["-std=c11"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "".join(value),
+)
+def test_compiles_without_warnings(compiler: list[str], source: str, flags: list[str], tmp_path: Path) -> None:
+    command = [*compiler, *flags, "-O2", *WARNINGS, "-c", str(RUNTIME / source), "-o", str(tmp_path / "out.o")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_freestanding_runtime_needs_no_library(tmp_path: Path) -> None:
+    output = compile_c([RUNTIME / "onnxc_runtime.c"], tmp_path / "runtime.o", "-c", "-ffreestanding", "-fno-pic")
+    skip_without("nm", shutil.which("nm") is not None)
+    undefined = subprocess.run(["nm", "-u", str(output)], capture_output=True, text=True, check=True).stdout.split()
+    # The compiler itself may call these four, and says so in its manual.
+    assert set(undefined) - {"U", "memcpy", "memset", "memmove", "memcmp"} == set()
+
+
+def test_runtime_for_microcontrollers(tmp_path: Path) -> None:
+    skip_without("ziglang", importlib.util.find_spec("ziglang") is not None)
+    command = [*ZIG, "-target", "thumb-freestanding-eabi", "-mcpu=cortex_m4", "-std=c99", "-ffreestanding", "-Os"]
+    source, output = RUNTIME / "onnxc_runtime.c", tmp_path / "runtime.o"
+    result = subprocess.run(
+        [*command, *WARNINGS, "-c", str(source), "-o", str(output)], capture_output=True, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+def test_header_is_also_cpp(tmp_path: Path) -> None:
+    compiler = shutil.which("c++")
+    skip_without("a C++ compiler", compiler is not None)
+    source = tmp_path / "use.cpp"
+    source.write_text('#include "onnxc_runtime.h"\nint main() { return onnxc_query(ONNXC_ABI_VERSION) != nullptr; }\n')
+    command = [str(compiler), "-std=c++11", *WARNINGS, f"-I{RUNTIME}", "-c", str(source), "-o", str(tmp_path / "use.o")]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_under_sanitizer(program: str, sanitizer: str, tmp_path: Path) -> None:
+    flag = f"-fsanitize={sanitizer}"
+    empty = tmp_path / "empty.c"
+    empty.write_text("int main(void) { return 0; }\n")
+    probe = [*COMPILER, flag, str(empty), "-o", str(tmp_path / "empty")]
+    has = subprocess.run(probe, capture_output=True, check=False).returncode == 0
+    skip_without(f"the compiler's {flag}", has)
+
+    flags = ["-g", flag, "-fno-sanitize-recover=all", "-DFIXTURE_NO_QUERY"]
+    executable = compile_c(PROGRAMS[program], tmp_path / program, *flags)
+    result = subprocess.run([executable], capture_output=True, text=True, timeout=120, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("machine", ["aarch64-linux-gnu", "arm-linux-gnueabihf"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_on_other_machine(program: str, machine: str, tmp_path: Path) -> None:
+    compiler, emulator = shutil.which(f"{machine}-gcc"), shutil.which(f"qemu-{machine.split('-')[0]}")
+    if compiler is None or emulator is None:
+        pytest.skip(f"{machine}-gcc or its emulator is not installed")
+    executable = compile_c(PROGRAMS[program], tmp_path / program, "-static", "-DFIXTURE_NO_QUERY", compiler=[compiler])
+    result = subprocess.run([emulator, executable], capture_output=True, text=True, timeout=120, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_python_knows_the_structs(tmp_path: Path) -> None:
+    """cffi's declarations are written by hand: compare every size and offset with the header's, and every constant."""
+    expected = {}
+    for struct in ("DLDataType", "onnxc_tensor_info", "onnxc_context", "onnxc_model"):
+        expected[f"sizeof({struct})"] = abi.ffi.sizeof(struct)
+        for member, _ in abi.ffi.typeof(struct).fields:
+            expected[f"offsetof({struct}, {member})"] = abi.ffi.offsetof(struct, member)
+    expected |= {
+        "ONNXC_ABI_VERSION": abi.VERSION,
+        "ONNXC_ALIGNMENT": abi.ALIGNMENT,
+        "ONNXC_OK": abi.OK,
+        "ONNXC_EXPRESSION": abi.EXPRESSION,
+    }
+    source = tmp_path / "layout.c"
+    prints = "\n".join(f'  printf("%lld\\n", (long long)({expression}));' for expression in expected)
+    source.write_text(f'#include <stdio.h>\n#include "onnxc_runtime.h"\nint main(void) {{\n{prints}\n  return 0;\n}}\n')
+    executable = compile_c([source], tmp_path / "layout")
+    found = subprocess.run([executable], capture_output=True, text=True, check=True).stdout.split()
+    assert dict(zip(expected, map(int, found), strict=True)) == expected
+
+
+def test_python_knows_the_functions(library: Callable[..., Path]) -> None:
+    """cffi's declarations of functions are the header's."""
+    header = re.sub(r"/\*.*?\*/", "", (RUNTIME / "onnxc_runtime.h").read_text(), flags=re.S)
+    functions = abi.ffi.dlopen(str(library("doubling")))
+    for name in abi.FUNCTIONS:
+        declaration = re.search(rf"ONNXC_EXPORT ([\w ]+[ *]){name}\(([^)]*)\)", header)
+        assert declaration, name
+        pointer = f"{declaration[1]}(*)({declaration[2]})".replace("onnxc_status ", "int32_t ")
+        assert abi.ffi.typeof(pointer) == abi.ffi.typeof(getattr(functions, name))
