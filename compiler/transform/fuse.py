@@ -128,7 +128,7 @@ class _Grouping:
     def _accepts(self, target: _Group, sink: int, source: _Group, added: set[int]) -> bool:
         """Whether a group may take the nodes in at a binding of its own."""
         if source.anchor is not None:
-            return max(self._nodes[i].kind for i in target.members) <= FusionKind.BROADCAST
+            return all(self._may_join_epilogue(i) for i in target.members)
         if target.kind == FusionKind.OPAQUE or self._repeats_expensive(added, added | target.members):
             return False
         if target.anchor is None:
@@ -142,6 +142,17 @@ class _Grouping:
         if anchor.op is not None and anchor.op.name in READS_ONCE:
             return True
         return kinds <= FusionKind.BROADCAST and all(self._is_cheap(i) for i in added)
+
+    def _may_join_epilogue(self, index: int) -> bool:
+        """Elementwise operators do, and reshapes of other inputs that leave the innermost axis alone."""
+        node = self._nodes[index]
+        if node.kind <= FusionKind.BROADCAST:
+            return True
+        if not self._is_view(index):
+            return False
+        before, after = node.args[0].type, node.var.type
+        assert isinstance(before, TensorType) and isinstance(after, TensorType)
+        return before.shape[-1:] == after.shape[-1:]
 
     def _repeats_expensive(self, added: set[int], union: set[int]) -> bool:
         """Whether an added expensive operator would be computed again for every element that it is repeated for."""

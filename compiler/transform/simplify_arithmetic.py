@@ -237,7 +237,7 @@ def _reduce_nothing(site: Site) -> Atom | None:
 
 
 #: Operators that broadcast all their arguments to the shape of the result.
-_BROADCASTING = (
+BROADCASTING = (
     *("add", "subtract", "multiply", "divide", "floor_mod", "truncate_mod", "power", "maximum", "minimum", "nn.prelu"),
     *("bitwise_and", "bitwise_or", "bitwise_xor", "logical_and", "logical_or", "logical_xor", "where"),
     *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
@@ -265,6 +265,6 @@ _OWN: dict[str, list[Callable[[Site], Atom | None]]] = {
 }
 
 RULES: Rules = {
-    op: [*_OWN.get(op, []), *([_without_broadcast, _scalar_for_splat] if op in _BROADCASTING else [])]
-    for op in dict.fromkeys((*_OWN, *_BROADCASTING))
+    op: [*_OWN.get(op, []), *([_without_broadcast, _scalar_for_splat] if op in BROADCASTING else [])]
+    for op in dict.fromkeys((*_OWN, *BROADCASTING))
 }

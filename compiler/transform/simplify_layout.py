@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..relay.dimension import Dim, maximum
+from ..relay.dimension import Dim, maximum, product
 from ..relay.expr import Atom, Constant, Var
 from ..relay.types import TensorType
 from .rewrite import Rules, Site, scalar_value
@@ -33,8 +33,43 @@ def _transpose(site: Site) -> Atom | None:
     inner = site.definition(site.args[0], "transpose")
     if inner is not None:
         return site.emit("transpose", inner.args[0], axes=tuple(inner.attrs.axes[a] for a in axes))
+    merged = _transpose_of_merged(site)
+    if merged is not None:
+        return merged
     moved = [axis for axis in axes if _shape(site.args[0])[axis] != 1]
     return site.emit("reshape", site.args[0], shape=site.tensor.shape) if moved == sorted(moved) else None
+
+
+def _transpose_of_merged(site: Site) -> Atom | None:
+    """Axes that were merged and are then moved -> the axes moved and then merged: so transposes find each other."""
+    view = site.definition(site.args[0], "reshape")
+    groups = _merged_axes(_shape(view.args[0]), _shape(site.args[0])) if view else None
+    if view is None or groups is None or site.definition(view.args[0], "transpose") is None:
+        return None
+    axes = tuple(axis for group in site.attrs.axes for axis in groups[group])
+    return site.emit("reshape", site.emit("transpose", view.args[0], axes=axes), shape=site.tensor.shape)
+
+
+def _merged_axes(source: Sequence[int | Dim], target: Sequence[int | Dim]) -> list[list[int]] | None:
+    """Which axes of the source each axis of the target consists of; None where it isn't whole ones."""
+    groups: list[list[int]] = []
+    start = 0
+    for size in target:
+        group: list[int] = []
+        while start < len(source) and product(source[a] for a in group) != size:
+            group.append(start)
+            start += 1
+        if product(source[a] for a in group) != size:
+            return None
+        groups.append(group)
+    rest = list(range(start, len(source)))
+    if any(source[a] != 1 for a in rest):
+        return None
+    if rest and not groups:
+        return None
+    if rest:
+        groups[-1].extend(rest)
+    return groups
 
 
 def _concatenate(site: Site) -> Atom | None:
@@ -68,6 +103,17 @@ def _slice_of_slice(site: Site) -> Atom | None:
         end.append(inner_begin + inner_stride * (e - 1) + 1)
         strides.append(inner_stride * s)
     return site.emit_as("strided_slice", inner.args[0], begin=tuple(begin), end=tuple(end), strides=tuple(strides))
+
+
+def _slice_of_transpose(site: Site) -> Atom | None:
+    """The slice first: no more is moved than is used, and each slice fuses with its own permutation."""
+    moved = site.definition(site.args[0], "transpose")
+    if moved is None:
+        return None
+    axes = moved.attrs.axes
+    place = [axes.index(axis) for axis in range(len(axes))]
+    attrs = {name: tuple(site.attrs[name][p] for p in place) for name in ("begin", "end", "strides")}
+    return site.emit("transpose", site.emit("strided_slice", moved.args[0], **attrs), axes=axes)
 
 
 def _slice_everything(site: Site) -> Atom | None:
@@ -186,7 +232,7 @@ RULES: Rules = {
     "broadcast_to": [_same],
     "transpose": [_transpose],
     "concatenate": [_concatenate],
-    "strided_slice": [_slice_everything, _slice_of_slice],
+    "strided_slice": [_slice_everything, _slice_of_slice, _slice_of_transpose],
     "pad": [_pad_nothing],
     "tile": [_tile],
     "take": [_take_one],
