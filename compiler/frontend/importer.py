@@ -53,7 +53,7 @@ def unsupported_operators(model: onnx.ModelProto, name: str = "model") -> list[t
     versions = opset_versions(model, name)
     local = {(f.domain, f.name) for f in model.functions}
     found: dict[tuple[str, str], list[str]] = {}
-    for node in _all_nodes(model.graph):
+    for node in all_nodes(model.graph):
         domain = "" if node.domain == "ai.onnx" else node.domain
         if (domain, node.op_type) in local or find_converter(domain, node.op_type):
             continue
@@ -71,19 +71,15 @@ def _schema(operator: str, version: int, domain: str) -> onnx.defs.OpSchema | No
         return None
 
 
-def _all_nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
+def all_nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
+    """Nodes of a graph and of the graphs inside it."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                yield from _all_nodes(attribute.g)
+                yield from all_nodes(attribute.g)
             for sub in attribute.graphs:
-                yield from _all_nodes(sub)
-
-
-def _infer(op: str, attrs: dict[str, Any], args: list[Type]) -> tuple[Any, Type]:
-    full = relay_op.complete_attrs(relay_op.get(op), attrs)
-    return full, relay_op.infer_type(op, full, args)
+                yield from all_nodes(sub)
 
 
 def _shape_reference(op: str) -> Any:
@@ -93,7 +89,7 @@ def _shape_reference(op: str) -> Any:
 
 def new_builder() -> FunctionBuilder:
     """A function builder over the registered operators."""
-    return FunctionBuilder(_infer, _shape_reference)
+    return FunctionBuilder(relay_op.infer_call, _shape_reference)
 
 
 class _Scope:

@@ -141,6 +141,12 @@ def infer_type(name: str, attrs: Attrs, args: Sequence[Type]) -> Type:
     return get(name).relation(attrs, args)
 
 
+def infer_call(name: str, attrs: Mapping[str, Any], args: Sequence[Type]) -> tuple[Attrs, Type]:
+    """Complete attributes and type of a call with attributes as they were given."""
+    full = complete_attrs(get(name), attrs)
+    return full, infer_type(name, full, args)
+
+
 def tensors(name: str, args: Sequence[Type], count: int | tuple[int, int]) -> list[TensorType]:
     """Check that the arguments are tensors, as many as wanted; give them."""
     low, high = (count, count) if isinstance(count, int) else count
