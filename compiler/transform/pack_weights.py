@@ -1,4 +1,4 @@
-"""Pack the constant weights of matrix products into panels, in the order in which the kernels read them."""
+"""Cut matrix products into the tiles of the target's registers; pack constant weights into panels for them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ def _pack(target: Target, function: Function) -> Function:
         value = map_subfunctions(binding.value, partial(_pack, target))
         if isinstance(value, Call) and value.op == "nn.dense" and _applies(value):
             bindings += _packed(binding.var, value, target)
+        elif isinstance(value, Call) and value.op == "nn.matmul" and _can_tile(value):
+            bindings.append(_tiled(binding.var, value, target))
         else:
             bindings.append(Binding(binding.var, value))
     return replace(function, bindings=tuple(bindings))
@@ -47,6 +49,24 @@ def _pack(target: Target, function: Function) -> Function:
 def _applies(call: Call) -> bool:
     weights = call.args[1]
     return isinstance(weights, Constant) and weights.type.dtype == "float32" and call.attrs.out_dtype is None
+
+
+def _can_tile(call: Call) -> bool:
+    left, right = (a.type for a in call.args)
+    assert isinstance(left, TensorType) and isinstance(right, TensorType)
+    matrices = left.rank >= 2 and right.rank >= 2 and left.dtype == "float32" and call.attrs.out_dtype is None
+    # A single row reads every weight once: packing them would only double the traffic.
+    return matrices and left.shape[-1 if call.attrs.transpose_a else -2] != 1
+
+
+def _tiled(var: Var, call: Call, target: Target) -> Binding:
+    assert isinstance(var.type, TensorType)
+    rows, columns = var.type.shape[-2:]
+    row_tile, block = panel_shape(rows, columns if isinstance(columns, int) else 4 * target.lanes(), target)
+    attrs = {"transpose_a": call.attrs.transpose_a, "transpose_b": call.attrs.transpose_b}
+    op = relay_op.get("nn.matmul_tiled")
+    full = relay_op.complete_attrs(op, {**attrs, "row_tile": row_tile, "block": block})
+    return Binding(var, Call(op.name, call.args, full, call.location))
 
 
 def _packed(var: Var, call: Call, target: Target) -> list[Binding]:

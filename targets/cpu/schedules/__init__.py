@@ -1,5 +1,5 @@
 """Schedules for CPUs, best first; the last one always applies."""
 
-from . import conv_blocked, dense_packed, generic
+from . import conv_blocked, generic, matmul
 
-RULES = (conv_blocked.schedule, dense_packed.schedule, generic.schedule)
+RULES = (conv_blocked.schedule, matmul.schedule, generic.schedule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from onnxc.kernel.tvm_api import Call, structural_walk, tirx
@@ -50,16 +51,16 @@ def split_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
     return spatial, reduced
 
 
-def inline_injective(sch: Any, keep_padded: bool = True) -> None:
+def inline_injective(sch: Any, keep_padded: bool = True, keep: Sequence[str] = ()) -> None:
     """Inline what is not worth a buffer.
 
     Kept are outputs, reductions, padded copies of an input (``*_pad``: their consumer reads each element many times, and
-    a guarded load does not vectorise), and expensive functions that are read more than once.
+    a guarded load does not vectorise), expensive functions that are read more than once, and those named in `keep`.
     """
     for block in all_blocks(sch):
         if is_reduction(sch, block) or is_output(sch, block):
             continue
-        if keep_padded and name_of(sch, block).endswith("_pad"):
+        if name_of(sch, block) in keep or (keep_padded and name_of(sch, block).endswith("_pad")):
             continue
         consumers = sch.get_consumers(block)
         read_often = len(consumers) > 1 or any(is_reduction(sch, c) for c in consumers)
