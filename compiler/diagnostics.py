@@ -73,6 +73,22 @@ class CompileError(Exception):
         return "\n".join(lines)
 
 
+class RunTimeValueError(CompileError):
+    """The compiler must know what a tensor holds, but it follows from the values of the model's inputs.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Those inputs. Giving them values makes the model compile.
+    """
+
+    def __init__(
+        self, message: str, location: Location, *, inputs: tuple[str, ...], expected: str, remedy: str
+    ) -> None:
+        super().__init__(message, location, expected=expected, remedy=remedy)
+        self.inputs = inputs
+
+
 @contextmanager
 def located(location: Location) -> Iterator[None]:
     """Fill the empty fields of a CompileError's location that is raised inside."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ..diagnostics import CompileError, Location
+from ..diagnostics import CompileError, Location, RunTimeValueError
 from ..relay.builder import SHAPE_VALUE_LIMIT, FunctionBuilder
 from ..relay.dimension import Dimension
 from ..relay.expr import Atom, Constant
@@ -175,11 +175,7 @@ class Node:
         """Integers and symbolic dimensions held by an input, flattened; CompileError where only run time knows."""
         value = self.builder.shape_value(self.input(index))
         if value is None:
-            raise self.error(
-                f"input {index} ('{self.proto.input[index]}') is only known at run time",
-                expected="a value that follows from constants and the inputs' shapes",
-                remedy="export the model with constant shapes, or simplify it first (onnxsim)",
-            )
+            raise self._run_time_value(index, "a value that follows from constants and the inputs' shapes")
         return tuple(value.reshape(-1))
 
     def static_array(self, index: int) -> np.ndarray:
@@ -190,14 +186,24 @@ class Node:
         value = self.builder.shape_value(atom)
         if value is not None and all(isinstance(v, int) for v in value.flat):
             return value.astype(self.type(index).numpy_dtype)
-        raise self.error(
-            f"input {index} ('{self.proto.input[index]}') is only known at run time",
-            expected="a constant",
-            remedy="fold the model's constants, or give the value as an initializer",
-        )
+        raise self._run_time_value(index, "a constant")
 
     def error(self, message: str, *, expected: str = "", remedy: str = "") -> CompileError:
         return CompileError(message, self.location, expected=expected, remedy=remedy)
+
+    def _run_time_value(self, index: int, expected: str) -> CompileError:
+        inputs = self.builder.value_inputs(self.input(index))
+        names = ", ".join(f"'{name}'" for name in inputs)
+        remedy = f"make the model's input {names} an initializer" if names else "export the model with constant shapes"
+        return RunTimeValueError(
+            f"input {index} ('{self.proto.input[index]}') is only known at run time",
+            self.location,
+            inputs=inputs,
+            expected=expected,
+            remedy=f"make the model's input {names} an initializer"
+            if names
+            else "export the model with constant shapes",
+        )
 
     def _name(self) -> str:
         return next((o for o in self.proto.output if o), self.proto.name)

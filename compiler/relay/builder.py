@@ -13,7 +13,23 @@ import numpy as np
 
 from ..diagnostics import NOWHERE, CompileError, Location, located
 from .dimension import Dim, Dimension
-from .expr import Atom, Attrs, Binding, Call, Constant, Expr, Function, If, Tuple, TupleGetItem, Var, While
+from .expr import (
+    Atom,
+    Attrs,
+    Binding,
+    Call,
+    Constant,
+    Expr,
+    Function,
+    If,
+    Tuple,
+    TupleGetItem,
+    Var,
+    While,
+    atoms_of,
+    free_vars,
+    subfunctions,
+)
 from .types import TensorType, TupleType, Type
 
 #: Larger tensors are data, not shapes.
@@ -117,6 +133,26 @@ class FunctionBuilder:
 
     def set_shape_value(self, var: Var, value: np.ndarray) -> None:
         self._shape_values[var] = value
+
+    def value_inputs(self, atom: Atom) -> tuple[str, ...]:
+        """Names of the outermost function's parameters that an atom's value follows from, not just their shapes."""
+        builders = [self]
+        while builders[-1].parent is not None:
+            builders.append(builders[-1].parent)
+        values = {binding.var: binding.value for builder in builders for binding in builder.bindings}
+        seen: set[Atom] = set()
+        waiting: list[Atom] = [atom]
+        while waiting:
+            current = waiting.pop()
+            if current in seen or isinstance(current, Constant):
+                continue
+            seen.add(current)
+            value = values.get(current) if isinstance(current, Var) else None
+            if value is not None and not (isinstance(value, Call) and value.op == "shape_of"):
+                waiting += atoms_of(value)
+                for function in subfunctions(value):
+                    waiting += free_vars(function)
+        return tuple(param.name for param in builders[-1].params if param in seen)
 
     def tuple(self, fields: list[Atom], name: str = "", location: Location = NOWHERE) -> Var:
         return self.bind(Tuple(tuple(fields), location), TupleType(tuple(f.type for f in fields)), name, location)
