@@ -1,4 +1,4 @@
-/* The pool of threads: every iteration once, errors, loops in loops, many callers, sleeping and waking, life and death. */
+/* The pool of threads: every iteration once, errors, loops in loops, many callers, sleep and wake, life and death. */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <stdatomic.h>
