@@ -67,11 +67,7 @@ def run_pipeline(
     VerificationError
         A pass has made a broken module.
     """
-    known = [p.name for p in passes]
-    for name in print_after:
-        if name not in (*known, "all"):
-            listing = ", ".join(dict.fromkeys(known))
-            raise CompileError(f"there is no pass '{name}'", expected=f"one of: {listing}, all")
+    find_passes([name for name in print_after if name != "all"], passes)
     verify(module, infer_call_type, "import")
     for step in passes:
         if step.level > context.level:
@@ -81,6 +77,15 @@ def run_pipeline(
         if step.name in print_after or "all" in print_after:
             emit(f"# after {step.name}\n{print_module(module)}")
     return module
+
+
+def find_passes(names: Sequence[str], passes: Sequence[Pass] = PIPELINE) -> list[Pass]:
+    """The passes of these names, in the order of the names; CompileError where there is none."""
+    known = {p.name: p for p in passes}
+    for name in names:
+        if name not in known:
+            raise CompileError(f"there is no pass '{name}'", expected=f"one of: {', '.join(known)}")
+    return [known[name] for name in names]
 
 
 def infer_call_type(op: str, attrs: Attrs, args: Sequence[Type]) -> Type:
