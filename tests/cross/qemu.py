@@ -1,0 +1,251 @@
+"""Runs compiled models for any target: here, or in QEMU. For the tests of all folders.
+
+What is missing (QEMU, a C library of the target, a compiler) skips the test, and fails it under CI: see README.md.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import ml_dtypes
+import numpy as np
+import pytest
+from onnxc.artifact.link import runtime_files
+from onnxc.artifact.toolchain import Compiler, find_compiler
+from onnxc.diagnostics import CompileError
+from onnxc.target import Target
+
+HERE = Path(__file__).resolve().parent
+FIRMWARE = HERE.parents[1] / "examples" / "firmware"
+
+#: Seconds after which a program in QEMU has hung.
+TIMEOUT = 120
+
+#: Per architecture: QEMU's program, and the folder with the C library (that of Debian's cross packages).
+_USER_MODE = {
+    "aarch64": ("qemu-aarch64", "/usr/aarch64-linux-gnu", "libc6-arm64-cross"),
+    "armv7a": ("qemu-arm", "/usr/arm-linux-gnueabihf", "libc6-armhf-cross"),
+}
+
+_DTYPES = {
+    (0, 8): np.int8,
+    (0, 16): np.int16,
+    (0, 32): np.int32,
+    (0, 64): np.int64,
+    (1, 8): np.uint8,
+    (1, 16): np.uint16,
+    (1, 32): np.uint32,
+    (1, 64): np.uint64,
+    (2, 16): np.float16,
+    (2, 32): np.float32,
+    (2, 64): np.float64,
+    (4, 16): ml_dtypes.bfloat16,
+    (5, 64): np.complex64,
+    (5, 128): np.complex128,
+    (6, 8): np.bool_,
+}
+_CODES = {np.dtype(dtype): key for key, dtype in _DTYPES.items()}
+
+
+class RunError(Exception):
+    """A program ended with an error; `status` is what it exited with."""
+
+    def __init__(self, status: int, output: str) -> None:
+        super().__init__(f"status {status}: {output.strip()}")
+        self.status = status
+
+
+def missing(what: str, package: str) -> NoReturn:
+    """Skip the test; fail it under CI."""
+    text = f"{what} is not installed: {package}"
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+def compiler_for(target: Target) -> Compiler:
+    """A compiler for a target, or `missing`."""
+    try:
+        return find_compiler(target)
+    except CompileError as error:
+        missing(f"a compiler for {target.name}", error.remedy)
+
+
+def emulator(target: Target, cpu: str = "") -> list[str]:
+    """The command before a program of a hosted target that runs it here."""
+    architecture = target.triple.split("-")[0]
+    if architecture == platform.machine():
+        return []
+    if architecture not in _USER_MODE:
+        missing(f"a machine that runs {architecture}", "an emulator for it is not part of these tests")
+    program, sysroot, package = _USER_MODE[architecture]
+    if shutil.which(program) is None:
+        missing(program, "apt install qemu-user")
+    if not any(Path(sysroot, "lib").glob("ld-linux*")):
+        missing(f"the C library of {architecture}", f"apt install {package}")
+    return [program, *(["-cpu", cpu] if cpu else []), "-L", sysroot]
+
+
+def pack(arrays: Sequence[np.ndarray]) -> bytes:
+    """A tensor file: see run_model.h."""
+    parts = [np.int64(len(arrays)).tobytes()]
+    for array in arrays:
+        code, bits = _CODES[array.dtype]
+        parts.append(np.array([code, bits, array.ndim, *array.shape, array.nbytes], "<i8").tobytes())
+        parts.append(np.ascontiguousarray(array).tobytes() + bytes(-array.nbytes % 8))
+    return b"".join(parts)
+
+
+def unpack(data: bytes) -> list[np.ndarray]:
+    """The tensors of a tensor file."""
+    words = np.frombuffer(data, "<i8")
+    arrays, at = [], 1
+    for _ in range(words[0]):
+        code, bits, rank = (int(word) for word in words[at : at + 3])
+        shape = tuple(int(word) for word in words[at + 3 : at + 3 + rank])
+        size = int(words[at + 3 + rank])
+        at += 4 + rank
+        arrays.append(np.frombuffer(data, np.uint8, size, 8 * at).view(_DTYPES[code, bits]).reshape(shape).copy())
+        at += -(-size // 8)
+    assert 8 * at == len(data)
+    return arrays
+
+
+def run_library(
+    library: Path,
+    target: Target,
+    inputs: Sequence[np.ndarray],
+    folder: Path,
+    *,
+    threads: int = 1,
+    weights: Path | None = None,
+    cpu: str = "",
+) -> list[np.ndarray]:
+    """Run the model in a library, ``<name>.so`` or ``lib<name>.a``, once.
+
+    Parameters
+    ----------
+    library : Path
+    target : Target
+        What it was compiled for.
+    inputs : sequence of ndarray
+    folder : Path
+        Temporary; gets the program and its files.
+    threads : int
+    weights : Path, optional
+        The weights, where they are not in the library.
+    cpu : str
+        QEMU's name of the processor; empty: one that can do everything.
+    """
+    before = emulator(target, cpu)
+    compiler = compiler_for(target)
+    headers, _ = runtime_files(target)
+    for name, text in headers.items():
+        (folder / name).write_text(text)
+    static = library.suffix == ".a"
+    query = f"#define MODEL_QUERY {library.stem.removeprefix('lib')}_query\n" if static else ""
+    (folder / "run_model.h").write_text(query + (HERE / "run_model.h").read_text())
+    objects = []
+    for name in ("run_model", "run_hosted"):
+        shutil.copy(HERE / f"{name}.c", folder)
+        compiler.compile(folder, f"{name}.c", f"{name}.o")
+        objects.append(f"{name}.o")
+    # The program finds the library by its soname beside itself.
+    local = folder / library.name
+    if local != library:
+        shutil.copy(library, local)
+    compiler.link_program(folder, [*objects, local.name], "run_model")
+    (folder / "inputs.bin").write_bytes(pack(inputs))
+    command = [*before, *(["-E", f"LD_LIBRARY_PATH={folder}"] if before else [])]
+    command += [
+        str(folder / "run_model"),
+        "inputs.bin",
+        "outputs.bin",
+        str(threads),
+        *map(str, filter(None, [weights])),
+    ]
+    environment = dict(os.environ) if before else {**os.environ, "LD_LIBRARY_PATH": str(folder)}
+    return _run(command, folder, environment)
+
+
+def run_firmware(
+    sources: Path, name: str, target: Target, inputs: Sequence[np.ndarray], folder: Path, **variables: str
+) -> list[np.ndarray]:
+    """Run the model in a folder of generated C as a firmware, on QEMU's machine for the target's core.
+
+    Parameters
+    ----------
+    sources : Path
+        What ``onnxc compile --emit=c`` wrote.
+    name : str
+        The model's, as an identifier.
+    target : Target
+        A microcontroller.
+    inputs : sequence of ndarray
+    folder : Path
+        Temporary; gets the firmware and its files.
+    variables
+        Of the Makefile in examples/firmware.
+    """
+    build_firmware(
+        sources,
+        target,
+        folder,
+        MAIN=str(HERE / "run_firmware.c"),
+        EXTRA_SOURCES=str(HERE / "run_model.c"),
+        CPPFLAGS=f"-DMODEL_QUERY={name}_query",
+        **variables,
+    )
+    (folder / "inputs.bin").write_bytes(pack(inputs))
+    return _run(firmware_command(target, folder / "firmware.elf", variables.get("MACHINE")), folder, None)
+
+
+def build_firmware(sources: Path, target: Target, folder: Path, **variables: str) -> None:
+    """Build the example firmware; ``firmware.elf`` comes to stand in folder."""
+    compiler_for(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.which("make") is None:
+        missing("make", "apt install make")
+    variables = {"CPU": target.name, "MODEL": str(sources), "BUILD": str(folder), "PYTHON": sys.executable, **variables}
+    command = ["make", "-s", "-C", str(FIRMWARE), *(f"{name}={value}" for name, value in variables.items())]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RunError(done.returncode, done.stdout + done.stderr)
+
+
+def firmware_command(target: Target, program: Path, machine: str | None = None) -> list[str]:
+    """QEMU's command for a firmware; its exit status is that of main."""
+    if shutil.which("qemu-system-arm") is None:
+        missing("qemu-system-arm", "apt install qemu-system-arm")
+    machine = machine or MACHINES[target.name]
+    quiet = ["-display", "none", "-monitor", "none", "-serial", "none"]
+    semihosting = ["-semihosting-config", "enable=on,target=native"]
+    return ["qemu-system-arm", "-M", machine, *quiet, *semihosting, "-kernel", str(program)]
+
+
+#: QEMU's machines, as in the Makefile of examples/firmware.
+MACHINES = {
+    "cortex-m0plus": "microbit",
+    "cortex-m3": "mps2-an385",
+    "cortex-m4": "mps2-an386",
+    "cortex-m7": "mps2-an500",
+    "cortex-m33": "mps2-an505",
+    "cortex-m55": "mps3-an547",
+}
+
+
+def _run(command: Sequence[str], folder: Path, environment: dict[str, str] | None) -> list[np.ndarray]:
+    """Run a program that writes outputs.bin in a folder."""
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    if done.returncode != 0:
+        raise RunError(done.returncode, done.stdout + done.stderr)
+    return unpack((folder / "outputs.bin").read_bytes())
