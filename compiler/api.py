@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
@@ -34,6 +34,7 @@ def compile(
     jobs: int | None = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
+    progress: Callable[[str, int, int], None] | None = ...,
 ) -> Model: ...
 
 
@@ -51,6 +52,7 @@ def compile(
     jobs: int | None = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
+    progress: Callable[[str, int, int], None] | None = ...,
 ) -> Path: ...
 
 
@@ -67,6 +69,7 @@ def compile(
     jobs: int | None = None,
     threads: int | None = None,
     external_weights: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Model | Path:
     """Compile an ONNX model.
 
@@ -93,6 +96,8 @@ def compile(
         Threads of the loaded model: see `load`.
     external_weights : bool
         Keep the weights in a file beside the library.
+    progress : callable, optional
+        ``(stage, done, total)``, called as the work goes on.
 
     Returns
     -------
@@ -111,7 +116,7 @@ def compile(
         raise CompileError(f"unknown kind of artifact '{emit}'", expected=f"one of: {', '.join(EMITS)}")
     if level not in range(4):
         raise CompileError(f"unknown optimisation level {level!r}", expected="0, 1, 2 or 3")
-    options = Options(level=level, dims=dict(dims or {}), jobs=default_jobs() if jobs is None else jobs)
+    options = Options(level, dict(dims or {}), default_jobs() if jobs is None else jobs, progress=progress)
     source = Path(model) if isinstance(model, (str, os.PathLike)) else model
     if output is not None:
         place = Path(output)
