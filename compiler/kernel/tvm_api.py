@@ -131,10 +131,21 @@ class TensorExpressions:
         """yes or no; only that side is evaluated, so that it may guard a load."""
         return tirx.if_then_else(condition, yes, no)
 
+    def less(self, left: Any, right: Any) -> Any:
+        """left < right of one element type. TVM's simplifier fails on ``<`` of uint32 and uint64 with constants."""
+        return _in_signed_order(left) < _in_signed_order(right)
+
+    def less_equal(self, left: Any, right: Any) -> Any:
+        return _in_signed_order(left) <= _in_signed_order(right)
+
     def maximum(self, left: Any, right: Any) -> Any:
+        if dtype_of(left) in _UNORDERED:
+            return tirx.Select(self.less(left, right), right, left)
         return tirx.max(left, right)
 
     def minimum(self, left: Any, right: Any) -> Any:
+        if dtype_of(left) in _UNORDERED:
+            return tirx.Select(self.less(right, left), right, left)
         return tirx.min(left, right)
 
     def floor_div(self, left: Any, right: Any) -> Any:
@@ -176,6 +187,20 @@ class TensorExpressions:
         if dtype in ("float16", "bfloat16") and name not in ("abs", "isnan", "isinf"):
             return function(*(v.astype("float32") for v in values)).astype(dtype)
         return function(*values)
+
+
+#: Element types whose comparison with constants TVM's simplifier turns into a subtraction that it then rejects.
+_UNORDERED = ("uint32", "uint64")
+
+
+def _in_signed_order(value: Any) -> Any:
+    """A number of a signed type that is ordered as the value is."""
+    dtype = dtype_of(value)
+    if dtype == "uint32":
+        return value.astype("int64")
+    if dtype == "uint64":
+        return tirx.reinterpret("int64", value) ^ tirx.const(-(2**63), "int64")
+    return value
 
 
 def dtype_of(value: Any) -> str:

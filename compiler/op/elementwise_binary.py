@@ -114,7 +114,9 @@ def _shift(direction: str) -> Callable[[Any, Any, Any], Any]:
     def scalar(T: Any, x: Any, y: Any) -> Any:
         dtype = T.dtype(x)
         zero = T.const(0, dtype)
-        inside = T.all(y >= zero, y < T.const(BITS[dtype], dtype))
+        inside = T.less(y, T.const(BITS[dtype], dtype))
+        if not dtype.startswith("uint"):
+            inside = T.all(y >= zero, inside)
         amount = T.select(inside, y, zero)
         if direction == "right":
             left = zero if dtype.startswith("uint") else T.select(x < zero, T.const(-1, dtype), zero)
@@ -146,7 +148,7 @@ define("minimum", np.minimum, _extreme("minimum"), arity=2, dtypes=NUMBERS, on_d
 define(
     "nn.prelu",
     lambda x, slope: np.where(x < 0, slope * x, x),
-    lambda T, x, slope: T.select(x < T.const(0, T.dtype(x)), slope * x, x),
+    lambda T, x, slope: T.select(T.less(x, T.const(0, T.dtype(x))), slope * x, x),
     arity=2,
     dtypes=NUMBERS,
 )
@@ -170,10 +172,10 @@ _PREDICATES: list[tuple[str, Callable[..., Any], Callable[..., Any], Callable[..
     ("logical_xor", np.logical_xor, lambda T, x, y: x != y, lambda x, y: _truth(x) != _truth(y), ("bool",)),
     ("equal", np.equal, lambda T, x, y: x == y, equal, (*NUMBERS, "bool")),
     ("not_equal", np.not_equal, lambda T, x, y: x != y, lambda x, y: not equal(x, y), (*NUMBERS, "bool")),
-    ("less", np.less, lambda T, x, y: x < y, less, NUMBERS),
-    ("less_equal", np.less_equal, lambda T, x, y: x <= y, lambda x, y: not less(y, x), NUMBERS),
-    ("greater", np.greater, lambda T, x, y: x > y, lambda x, y: less(y, x), NUMBERS),
-    ("greater_equal", np.greater_equal, lambda T, x, y: x >= y, lambda x, y: not less(x, y), NUMBERS),
+    ("less", np.less, lambda T, x, y: T.less(x, y), less, NUMBERS),
+    ("less_equal", np.less_equal, lambda T, x, y: T.less_equal(x, y), lambda x, y: not less(y, x), NUMBERS),
+    ("greater", np.greater, lambda T, x, y: T.less(y, x), lambda x, y: less(y, x), NUMBERS),
+    ("greater_equal", np.greater_equal, lambda T, x, y: T.less_equal(y, x), lambda x, y: not less(x, y), NUMBERS),
 ]
 
 for _name, _function, _scalar, _decide, _dtypes in _PREDICATES:

@@ -51,10 +51,10 @@ def _clip(T: Any, x: Any, low: Bound, high: Bound) -> Any:
     """NaN stays: a maximum instruction does the same, and costs no more."""
     if low is not None:
         bound = T.const(low, T.dtype(x))
-        x = T.select(x < bound, bound, x)
+        x = T.select(T.less(x, bound), bound, x)
     if high is not None:
         bound = T.const(high, T.dtype(x))
-        x = T.select(x > bound, bound, x)
+        x = T.select(T.less(bound, x), bound, x)
     return x
 
 

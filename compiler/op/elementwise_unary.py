@@ -79,7 +79,7 @@ def _sigmoid(T: Any, x: Any) -> Any:
 def _sign(T: Any, x: Any) -> Any:
     zero, one = T.const(0, T.dtype(x)), T.const(1, T.dtype(x))
     if T.dtype(x).startswith("uint"):
-        return T.select(x > zero, one, zero)
+        return T.select(x == zero, zero, one)
     return T.select(x > zero, one, T.select(x < zero, -one, x))  # 0, -0 and NaN are their own sign
 
 

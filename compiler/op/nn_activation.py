@@ -14,7 +14,7 @@ from .elementwise_unary import erf
 
 def _relu(T: Any, x: Any) -> Any:
     zero = T.const(0, T.dtype(x))
-    return T.select(x < zero, zero, x)  # keeps NaN, and is one instruction (the maximum) all the same
+    return T.select(T.less(x, zero), zero, x)  # keeps NaN, and is one instruction (the maximum) all the same
 
 
 def _leaky_relu(T: Any, x: Any, alpha: float) -> Any:
