@@ -233,8 +233,10 @@ def _raw_function(
     func: Any, variables: dict[str, Any], workspaces: Sequence[Any], statements: list[Any], name: str, as_c: bool
 ) -> Any:
     """A function on raw pointers out of the statements of one phase."""
-    pointers = [tirx.Var(f"{p.name}_ptr", tirx.buffer_data_pointer_type(p)) for p in func.params]
-    body: list[Any] = [tirx.DeclBuffer(p, data=q) for p, q in zip(func.params, pointers, strict=True)]
+    symbols = list(variables.values())  # some of them follow the buffers
+    buffers = [p for p in func.params if not any(p.same_as(s) for s in symbols)]
+    pointers = [tirx.Var(f"{p.name}_ptr", tirx.buffer_data_pointer_type(p)) for p in buffers]
+    body: list[Any] = [tirx.DeclBuffer(p, data=q) for p, q in zip(buffers, pointers, strict=True)]
     for index, workspace in enumerate(workspaces):
         pointer = tirx.Var(f"workspace{index}", tirx.buffer_data_pointer_type(workspace.buffer))
         pointers.append(pointer)

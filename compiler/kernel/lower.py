@@ -22,7 +22,7 @@ class Lowered:
     Attributes
     ----------
     func : tirx.PrimFunc
-        Parameters: buffers of the inputs, then of the outputs.
+        Parameters: buffers of the inputs, then of the outputs; variables of symbols that are in no shape of these.
     variables : dict
         TVM's variables of the symbols.
     anchor : Call or None
@@ -99,9 +99,12 @@ def lower(function: Function) -> Lowered:
     result = atom(function.result)
     results = list(result) if isinstance(result, (tuple, list)) else [result]
     results = [_own_output(T, r, [*inputs, *results[:i]]) for i, r in enumerate(results)]
-    func = te.create_prim_func([*inputs, *results])
     types = tuple(p.type for p in function.params if isinstance(p.type, TensorType))
-    return Lowered(func, variables, find_anchor(function), types, tensor_fields(function.result.type))
+    outputs = tensor_fields(function.result.type)
+    shaped = set().union(*map(type_symbols, (*types, *outputs)))
+    others = [variable for name, variable in variables.items() if name not in shaped]  # they stand in attributes alone
+    func = te.create_prim_func([*inputs, *results, *others])
+    return Lowered(func, variables, find_anchor(function), types, outputs)
 
 
 def _constant(T: TensorExpressions, constant: Constant) -> Any:

@@ -11,7 +11,7 @@ from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .accumulate import wide_dtype, widen
 from .base import FLOATS, REQUIRED, FusionKind, Op, check_dtype, normalize_axis, register, tensors
-from .reduce import lowest, reduction
+from .reduce import reduction
 
 
 def _softmax_reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
@@ -47,10 +47,9 @@ class _Rows:
         return reduction(self.T, self.x, (self.axis,), True, body, f"{self.name}_{suffix}")
 
     def maximum(self) -> Any:
-        greater = self.T.reducer(
-            lambda a, b: self.T.maximum(a, b), lambda t: self.T.const(lowest(self.dtype), t), "maximum"
-        )
-        return self.reduce("max", lambda read, k: greater(read(self.x), k))
+        # From the least number, not from -inf: that is the maximum for which TVM knows partial results. A row of -inf
+        # alone gives NaN either way.
+        return self.reduce("max", lambda read, k: self.T.max_reduce(read(self.x), k))
 
     def shifted(self, value: Any, maximum: Any) -> Any:
         """How far an element is below the maximum."""

@@ -44,6 +44,8 @@ def is_expensive(sch: Any, block: Any) -> bool:
 def split_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
     """The block's loops: spatial ones, reduction ones. Only before they are transformed."""
     loops = list(sch.get_loops(block))
+    if not loops:  # a scalar, which has an axis all the same
+        return [], []
     axes = list(sch.get(block).iter_vars)
     loops = loops[len(loops) - len(axes) :]
     spatial = [l for l, a in zip(loops, axes, strict=True) if a.iter_type != tirx.IterVar.CommReduce]
@@ -150,7 +152,7 @@ def reads_contiguously(sch: Any, block: Any) -> bool:
     found = False
     for region in stmt.reads:
         for position, dim in enumerate(region.region):
-            if _used_axes([dim.min], [last]):
+            if used_axes([dim.min], [last]):
                 found = True
                 if position != len(region.region) - 1:
                     return False
@@ -181,7 +183,7 @@ def contiguous_axes(sch: Any, block: Any) -> int:
             if not (isinstance(index, tirx.Var) and index.same_as(axis)) or not _same(size, iteration.dom.extent):
                 break
             run += 1
-        used = _used_axes(indices, axes)
+        used = used_axes(indices, axes)
         if run == 0 and not used:
             continue  # a scalar, or nothing that depends on the axes
         if run == 0 and axes and not any(axes[-1].same_as(u) for u in used):
@@ -201,7 +203,7 @@ def _same(left: Any, right: Any) -> bool:
     return bool(left.same_as(right))
 
 
-def _used_axes(indices: list[Any], axes: list[Any]) -> list[Any]:
+def used_axes(indices: list[Any], axes: list[Any]) -> list[Any]:
     used: list[Any] = []
     for index in indices:
         structural_walk(index, (tirx.Var, lambda v: used.append(v) if any(v.same_as(a) for a in axes) else None))

@@ -18,7 +18,7 @@ CHUNK = 4096
 
 def schedule(lowered: Lowered, target: Target) -> Any:
     """Schedule any primitive function; returns the PrimFunc."""
-    sch = s_tir.Schedule(lowered.func, enable_check=False)  # symbols need not stand in a shape
+    sch = s_tir.Schedule(lowered.func)
     b.inline_injective(sch)
     for block in b.all_blocks(sch):
         if not b.is_reduction(sch, block) and not b.feeding_reduction(sch, block):
