@@ -13,8 +13,8 @@ _KIB, _MIB = 1 << 10, 1 << 20
 class _Core:
     """A Cortex-M core.
 
-    The memory is a typical part's. `fpu` is gcc's name; without one, floats are computed in software and handed over in
-    integer registers. `zig_fpu` is Zig's: it counts no FPU to the core by itself.
+    The memory is a typical part's. `fpu` is gcc's name (auto: the core's own); without one, floats are computed in
+    software and handed over in integer registers. `zig_fpu` is Zig's: it counts no FPU to the core by itself.
     """
 
     name: str
@@ -85,7 +85,9 @@ _CORES = (
 
 
 def _target(core: _Core) -> Target:
-    floats = ("-mfloat-abi=hard", f"-mfpu={core.fpu}") if core.fpu else ("-mfloat-abi=soft",)
+    floats: tuple[str, ...] = ("-mfloat-abi=hard" if core.fpu else "-mfloat-abi=soft",)
+    if core.fpu not in ("", "auto"):
+        floats += (f"-mfpu={core.fpu}",)
     # Nothing unwinds the stack of such a program, and the tables cost flash.
     flags = (f"-mcpu={core.name}", "-mthumb", *floats, "-fno-unwind-tables", "-fno-asynchronous-unwind-tables")
     zig_cpu = core.name.replace("-", "_") + core.zig_fpu
