@@ -122,7 +122,8 @@ def find_manifest(path: Path) -> Path | None:
 
 def library_stem(path: Path) -> str:
     """A library's name without what all libraries have in common."""
-    return path.stem.removeprefix("lib") if path.suffix == ".a" else path.stem
+    stem = path.stem.removeprefix("lib") if path.suffix == ".a" else path.stem
+    return stem or path.stem
 
 
 def digest(path: Path) -> str:

@@ -7,9 +7,7 @@ import onnx.defs
 import onnx.helper
 import onnx.shape_inference
 
-from ..relay.dimension import Dim
-from ..relay.expr import Atom
-from ..relay.types import TensorType
+from .explain import explain, type_proto
 from .registry import Node
 
 
@@ -23,12 +21,18 @@ def expand_function(node: Node) -> onnx.FunctionProto:
     """
     proto = node.proto
     domain = "" if proto.domain == "ai.onnx" else proto.domain
-    schema = onnx.defs.get_schema(proto.op_type, node.opset, domain)
+    try:
+        schema = onnx.defs.get_schema(proto.op_type, node.opset, domain)
+    except onnx.defs.SchemaError as error:
+        raise node.error(f"the operator is unknown in opset {node.opset}") from error
     if schema.has_function:
         return _with_defaults(schema, _function_for(schema, node.opset))
     if schema.has_context_dependent_function:
+        problem = explain(node)  # it is native code, which trusts its caller, that writes the body
+        if problem is not None:
+            raise problem
         versions = [v for v in schema.context_dependent_function_opset_versions if v <= node.opset]
-        types = [_type_proto(a).SerializeToString() for a in node.inputs]
+        types = [type_proto(a.type if a else None).SerializeToString() for a in node.inputs]
         if versions:
             version = max(versions)
             text = schema.get_context_dependent_function_with_opset_version(version, proto.SerializeToString(), types)
@@ -60,11 +64,3 @@ def _with_defaults(schema: onnx.defs.OpSchema, function: onnx.FunctionProto) -> 
     defaults = [a.default_value for a in schema.attributes.values() if a.default_value.name and a.name not in known]
     function.attribute_proto.extend(defaults)
     return function
-
-
-def _type_proto(atom: Atom | None) -> onnx.TypeProto:
-    if atom is None or not isinstance(atom.type, TensorType):
-        return onnx.TypeProto()
-    element = onnx.helper.np_dtype_to_tensor_dtype(atom.type.numpy_dtype)
-    shape = [str(d) if isinstance(d, Dim) else d for d in atom.type.shape]
-    return onnx.helper.make_tensor_type_proto(element, shape)

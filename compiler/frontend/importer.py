@@ -19,6 +19,7 @@ from ..relay.dimension import Dim, Dimension, parse_dimension
 from ..relay.expr import Atom, Constant, Module
 from ..relay.types import DTYPES, OptionalType, SequenceType, TensorType, Type, dtype_name
 from .expand import expand_function
+from .explain import explain
 from .load import load_model, opset_versions
 from .registry import Node, dense_array, find_converter
 
@@ -52,16 +53,23 @@ def unsupported_operators(model: onnx.ModelProto, name: str = "model") -> list[t
     """Operators without converter or function body: (domain, operator, version, names of some nodes)."""
     versions = opset_versions(model, name)
     local = {(f.domain, f.name) for f in model.functions}
-    found: dict[tuple[str, str], list[str]] = {}
-    for node in all_nodes(model.graph):
-        domain = "" if node.domain == "ai.onnx" else node.domain
-        if (domain, node.op_type) in local or find_converter(domain, node.op_type):
-            continue
-        version = versions.get(domain)
-        schema = _schema(node.op_type, version, domain) if version is not None else None
-        if schema is None or not (schema.has_function or schema.has_context_dependent_function):
-            found.setdefault((domain, node.op_type), []).append(node.name or (node.output[0] if node.output else "?"))
-    return [(d, o, versions.get(d, 0), nodes[:3]) for (d, o), nodes in sorted(found.items())]
+    found: dict[tuple[str, str], tuple[int, list[str]]] = {}
+    parts: list[tuple[Any, Mapping[str, int]]] = [(model.graph, versions)]
+    parts += [(f, {**versions, **_function_versions(f)}) for f in model.functions]
+    for part, known in parts:
+        for node in all_nodes(part):
+            domain = "" if node.domain == "ai.onnx" else node.domain
+            if (node.domain, node.op_type) in local or find_converter(domain, node.op_type):
+                continue
+            schema = _schema(node.op_type, known[domain], domain) if domain in known else None
+            if schema is None or not (schema.has_function or schema.has_context_dependent_function):
+                _, nodes = found.setdefault((domain, node.op_type), (known.get(domain, 0), []))
+                nodes.append(node.name or (node.output[0] if node.output else "?"))
+    return [(domain, op, version, nodes[:3]) for (domain, op), (version, nodes) in sorted(found.items())]
+
+
+def _function_versions(function: onnx.FunctionProto) -> dict[str, int]:
+    return {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in function.opset_import}
 
 
 def _schema(operator: str, version: int, domain: str) -> onnx.defs.OpSchema | None:
@@ -71,8 +79,8 @@ def _schema(operator: str, version: int, domain: str) -> onnx.defs.OpSchema | No
         return None
 
 
-def all_nodes(graph: onnx.GraphProto) -> Iterable[onnx.NodeProto]:
-    """Nodes of a graph and of the graphs inside it."""
+def all_nodes(graph: onnx.GraphProto | onnx.FunctionProto) -> Iterable[onnx.NodeProto]:
+    """Nodes of a graph or function, and of the graphs inside it."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:
@@ -114,13 +122,19 @@ class _Importer:
         self.versions = opset_versions(model, name)
         self.functions = {(f.domain, f.name): f for f in model.functions}
         self.symbols: set[str] = set()
+        self.inlining: list[tuple[str, str]] = []  # functions of the model, from the outermost in
 
     def run(self) -> Module:
         self._report_unsupported()
+        for symbol, size in self.dims.items():
+            if not 1 <= size < 1 << 31:
+                raise CompileError(f"dimension {symbol} shall be {size}", expected="a number from 1 to 2147483647")
         builder, scope = new_builder(), _Scope()
         graph = self.model.graph
         initializers = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
         for value in graph.input:
+            if value.name in scope.values:
+                raise CompileError("two inputs have this name", Location(tensor=value.name))
             if value.name not in initializers:
                 scope.values[value.name] = builder.param(value.name, self._type(value), Location(tensor=value.name))
         unknown = sorted(set(self.dims) - self.symbols)
@@ -132,9 +146,24 @@ class _Importer:
         outputs = self._graph(graph, builder, scope)
         if not outputs:
             raise CompileError("the model has no outputs")
+        self._check_outputs(outputs)
         names = tuple(v.name for v in graph.output)
         result = builder.tuple(outputs, "outputs") if len(outputs) != 1 else outputs[0]
         return Module({"main": builder.function(result, outputs=names)}, self.name)
+
+    def _check_outputs(self, outputs: Iterable[Atom]) -> None:
+        """The outputs must have the element types that the model says; of its shapes many models are unsure."""
+        for value, atom in zip(self.model.graph.output, outputs, strict=True):
+            if not value.type.HasField("tensor_type") or value.type.tensor_type.elem_type == 0:
+                continue
+            declared = element_type(value.type.tensor_type.elem_type)
+            if not isinstance(atom.type, TensorType) or atom.type.dtype != declared:
+                found = atom.type.dtype if isinstance(atom.type, TensorType) else atom.type
+                raise CompileError(
+                    f"the output is computed as {found}, but declared as {declared}",
+                    Location(tensor=value.name),
+                    remedy="export the model again, and check it with onnx.checker.check_model(model, full_check=True)",
+                )
 
     def _report_unsupported(self) -> None:
         missing = unsupported_operators(self.model, self.name)
@@ -149,17 +178,22 @@ class _Importer:
             )
 
     def _graph(self, graph: onnx.GraphProto, builder: FunctionBuilder, scope: _Scope) -> list[Atom]:
-        for tensor in graph.initializer:
-            scope.values[tensor.name] = Constant(self._array(tensor), tensor.name)
-        for sparse in graph.sparse_initializer:
-            scope.values[sparse.values.name] = Constant(dense_array(sparse), sparse.values.name)
+        sparse = [(s.values.name, s) for s in graph.sparse_initializer]
+        for name, tensor in [*((t.name, t) for t in graph.initializer), *sparse]:
+            if name in scope.values:
+                raise CompileError("two initializers have this name", Location(tensor=name))
+            scope.values[name] = Constant(self._array(tensor, name), name)
         for node in _sorted_nodes(graph, scope):
             self._node(node, builder, scope)
         outputs = []
         for value in graph.output:
             atom = scope.find(value.name)
             if atom is None:
-                raise CompileError("no node computes this output", Location(tensor=value.name))
+                raise CompileError(
+                    "nothing computes this output",
+                    Location(tensor=value.name),
+                    expected="an output of a node, or an input or initializer of the graph",
+                )
             outputs.append(atom)
         return outputs
 
@@ -171,7 +205,11 @@ class _Importer:
         for name in proto.input:
             atom = scope.find(name) if name else None
             if name and atom is None:
-                raise CompileError("nothing computes this input", Location(self.name, label, proto.op_type, name))
+                raise CompileError(
+                    "nothing computes this input",
+                    Location(self.name, label, proto.op_type, name),
+                    expected="an input or initializer of the graph, or another node's output",
+                )
             inputs.append(atom)
 
         def convert_graph(graph: onnx.GraphProto) -> tuple[FunctionBuilder, list[Atom]]:
@@ -180,13 +218,10 @@ class _Importer:
 
         node = Node(proto, inputs, self.versions.get(domain, 1), location, builder, convert_graph)
         with located(location):
-            if (proto.domain, proto.op_type) in self.functions:
-                self._inline(self.functions[(proto.domain, proto.op_type)], node, scope)
-                return
-            convert = find_converter(domain, proto.op_type)
-            result = convert(node) if convert else NotImplemented
-            if result is NotImplemented:  # no converter, or it leaves this case to the schema's function body
-                self._inline(expand_function(node), node, scope)
+            key = (proto.domain, proto.op_type)
+            result = self.functions[key] if key in self.functions else self._convert(node, domain)
+            if isinstance(result, onnx.FunctionProto):
+                self._inline(result, node, scope)
                 return
         for name, atom in zip(proto.output, result if isinstance(result, (list, tuple)) else [result], strict=False):
             if name and atom is not None:
@@ -195,8 +230,26 @@ class _Importer:
         if missing:
             raise CompileError(f"output '{missing[0]}' is not supported", location)
 
+    def _convert(self, node: Node, domain: str) -> Any:
+        """Results of a node's converter, or, without one that wants the node, the schema's function body."""
+        convert = find_converter(domain, node.proto.op_type)
+        try:
+            result = NotImplemented if convert is None else convert(node)
+            return expand_function(node) if result is NotImplemented else result
+        except (CompileError, MemoryError):
+            raise
+        except Exception as error:
+            explanation = explain(node)
+            if explanation is None:
+                raise
+            raise explanation from error
+
     def _inline(self, function: onnx.FunctionProto, node: Node, scope: _Scope) -> None:
         """Convert the body of an ONNX function in place of the node."""
+        key = (node.proto.domain, node.proto.op_type)
+        if key in self.inlining and key in self.functions:
+            chain = " calls ".join(f"'{name}'" for _, name in [*self.inlining[self.inlining.index(key) :], key])
+            raise node.error(f"the model's function calls itself: {chain}", expected="functions without recursion")
         inner = _Scope()
         for name, atom in zip(function.input, node.inputs, strict=False):
             if atom is not None:
@@ -204,7 +257,8 @@ class _Importer:
         given = {a.name: a for a in node.proto.attribute}
         defaults = {a.name: a for a in function.attribute_proto}
         outer_versions = self.versions
-        self.versions = {**outer_versions, **{e.domain: e.version for e in function.opset_import}}
+        self.versions = {**outer_versions, **_function_versions(function)}
+        self.inlining.append(key)
         absent = {n for n in function.input if n not in inner.values}
         try:
             for body in function.node:
@@ -216,22 +270,28 @@ class _Importer:
                 self._node(copy, node.builder, inner)
         finally:
             self.versions = outer_versions
+            self.inlining.pop()
         for outer_name, inner_name in zip(node.proto.output, function.output, strict=False):
             atom = inner.find(inner_name)
             if outer_name and atom is not None:
                 scope.values[outer_name] = atom
 
-    def _array(self, tensor: onnx.TensorProto) -> np.ndarray:
-        location = Location(tensor=tensor.name)
-        with located(location):
+    def _array(self, tensor: onnx.TensorProto | onnx.SparseTensorProto, name: str) -> np.ndarray:
+        with located(Location(tensor=name)):
             try:
+                if isinstance(tensor, onnx.SparseTensorProto):
+                    return dense_array(tensor)
                 if onnx.external_data_helper.uses_external_data(tensor):
                     return self._external(tensor)
                 return onnx.numpy_helper.to_array(tensor)
-            except CompileError:
+            except (CompileError, MemoryError):
                 raise
-            except Exception as error:  # to_array raises ValueError, TypeError, KeyError on broken tensors
-                raise CompileError(f"the initializer is broken: {error}") from error
+            except Exception as error:  # to_array raises ValueError, TypeError, KeyError and more on broken tensors
+                raise CompileError(
+                    f"the initializer is broken: {error}",
+                    expected=f"data for {_described(tensor)}",
+                    remedy="export the model again",
+                ) from error
 
     def _external(self, tensor: onnx.TensorProto) -> np.ndarray:
         info = onnx.external_data_helper.ExternalDataInfo(tensor)
@@ -276,10 +336,7 @@ class _Importer:
         raise CompileError(f"the input has the type {kind or 'nothing'}", expected="a tensor")
 
     def _tensor_type(self, proto: onnx.TypeProto.Tensor, name: str) -> TensorType:
-        try:
-            dtype = dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(proto.elem_type)))
-        except (KeyError, TypeError, AssertionError) as error:
-            raise CompileError(f"element type number {proto.elem_type} is unknown") from error
+        dtype = element_type(proto.elem_type)
         if not proto.HasField("shape"):
             raise CompileError(
                 "the input has no shape, not even a rank",
@@ -310,6 +367,14 @@ class _Importer:
         dim = parse_dimension(symbol)
         assert isinstance(dim, Dim)
         return dim
+
+
+def element_type(number: int) -> str:
+    """Relay's name of an element type, by its number in ONNX."""
+    try:
+        return dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number)))
+    except (KeyError, TypeError, AssertionError) as error:
+        raise CompileError(f"element type number {number} is unknown") from error
 
 
 def _bind_attributes(
@@ -370,6 +435,13 @@ def _sorted_nodes(graph: onnx.GraphProto, scope: _Scope) -> list[onnx.NodeProto]
             order.append(node)
             stack.pop()
     return order
+
+
+def _described(tensor: onnx.TensorProto | onnx.SparseTensorProto) -> str:
+    values = tensor.values if isinstance(tensor, onnx.SparseTensorProto) else tensor
+    known = values.data_type in onnx.TensorProto.DataType.values()
+    kind = onnx.TensorProto.DataType.Name(values.data_type).lower() if known else f"element type {values.data_type}"
+    return f"{kind} of shape {tuple(tensor.dims)}"
 
 
 def _node_location(node: onnx.NodeProto, tensor: str) -> Location:

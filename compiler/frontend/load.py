@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import google.protobuf.message
 import onnx
@@ -10,6 +11,21 @@ import onnx.checker
 import onnx.defs
 
 from ..diagnostics import CompileError, Location
+
+_COPY_AGAIN = "copy the file again, and check its size"
+
+#: What people take for a model: how it begins, what it is, and what to do.
+_LOOKALIKES = (
+    (b"version https://git-lfs", "a pointer of git-lfs, not the model itself", "fetch it with 'git lfs pull'"),
+    (b"<!doctype html", "a web page", "download the file itself, not the page about it"),
+    (b"<html", "a web page", "download the file itself, not the page about it"),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive (PyTorch's format, perhaps)",
+        "unpack it, or export the model with torch.onnx.export",
+    ),
+    (b"ORTM", "a model in ONNX Runtime's own format", "use the ONNX file that it was made from"),
+)
 
 
 def load_model(source: str | Path | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto, str, Path | None]:
@@ -26,7 +42,9 @@ def load_model(source: str | Path | bytes | onnx.ModelProto) -> tuple[onnx.Model
         The file is missing, empty, truncated, no protobuf, or no ONNX model.
     """
     if isinstance(source, onnx.ModelProto):
-        return source, source.graph.name or "model", None
+        name = source.graph.name if isinstance(source.graph.name, str) else ""
+        _check(source, Location(model=name or "model"))
+        return source, name or "model", None
     if isinstance(source, bytes):
         return _parse(source, "model"), "model", None
     path = Path(source)
@@ -40,29 +58,80 @@ def load_model(source: str | Path | bytes | onnx.ModelProto) -> tuple[onnx.Model
 
 def _parse(data: bytes, name: str) -> onnx.ModelProto:
     location = Location(model=name)
-    remedy = "copy the file again, and check its size; git-lfs pointers must be fetched first"
     if not data:
-        raise CompileError("the file is empty", location, expected="an ONNX model", remedy=remedy)
+        raise CompileError("the file is empty", location, expected="an ONNX model", remedy=_COPY_AGAIN)
+    for beginning, what, remedy in _LOOKALIKES:
+        if data[4:8] == beginning or data[: len(beginning)].lower() == beginning.lower():
+            raise CompileError(f"the file is {what}", location, expected="an ONNX model", remedy=remedy)
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
     except google.protobuf.message.DecodeError as error:
         raise CompileError(
-            "the file is no ONNX model, or is truncated", location, expected="a serialized ModelProto", remedy=remedy
+            "the file is no ONNX model, or is truncated",
+            location,
+            expected="a serialized ModelProto",
+            remedy=_COPY_AGAIN,
         ) from error
-    if not model.HasField("graph") or not (model.graph.output or model.graph.node):
-        raise CompileError("the file holds no graph", location, expected="an ONNX model", remedy=remedy)
+    _check(model, location)
     return model
 
 
+def _check(model: onnx.ModelProto, location: Location) -> None:
+    if not model.HasField("graph") or not (model.graph.output or model.graph.node):
+        raise CompileError("the file holds no graph", location, expected="an ONNX model", remedy=_COPY_AGAIN)
+    _check_text(model, location)
+    if model.ir_version > onnx.IR_VERSION:
+        raise CompileError(
+            f"IR version {model.ir_version}",
+            location,
+            expected=f"IR version {onnx.IR_VERSION} or older (onnx {onnx.__version__})",
+            remedy="upgrade the onnx package, or export the model for an older version",
+        )
+
+
+def _check_text(message: Any, location: Location) -> None:
+    """Every name must be text: protobuf hands over as bytes what is not."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_STRING:
+            for text in [value] if isinstance(value, (str, bytes)) else value:
+                if not isinstance(text, str):
+                    raise CompileError(
+                        f"the {field.name} {text!r} is not UTF-8: the file is damaged", location, remedy=_COPY_AGAIN
+                    )
+        elif field.type == field.TYPE_MESSAGE:
+            for inner in [value] if isinstance(value, google.protobuf.message.Message) else value:
+                if not isinstance(inner, onnx.TensorProto):  # a copy of its data would be made
+                    _check_text(inner, location)
+                elif not isinstance(inner.name, str):
+                    raise CompileError(f"the tensor name {inner.name!r} is not UTF-8", location, remedy=_COPY_AGAIN)
+
+
 def opset_versions(model: onnx.ModelProto, name: str) -> dict[str, int]:
-    """Domain -> version; CompileError where the default domain's is newer than the installed onnx package knows."""
+    """Domain -> version.
+
+    Raises
+    ------
+    CompileError
+        A version cannot be, or the default domain's is newer than the installed onnx package knows.
+    """
+    location = Location(model=name)
     versions = {entry.domain if entry.domain != "ai.onnx" else "": entry.version for entry in model.opset_import}
+    if not versions and model.ir_version >= 3:
+        raise CompileError(
+            "the model imports no opset",
+            location,
+            expected="an opset_import, which every model of IR version 3 or newer has",
+            remedy=f"{_COPY_AGAIN}; if it is whole, export it again",
+        )
+    for domain, version in versions.items():
+        if not 1 <= version < 1 << 31:
+            raise CompileError(f"opset {version} of {domain or 'ai.onnx'}", location, expected="a version from 1 up")
     newest = onnx.defs.onnx_opset_version()
     if versions.get("", 0) > newest:
         raise CompileError(
             f"opset {versions['']} of ai.onnx",
-            Location(model=name),
+            location,
             expected=f"opset {newest} or older (onnx {onnx.__version__})",
             remedy="upgrade the onnx package, or export the model with an older opset",
         )
