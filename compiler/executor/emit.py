@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..kernel.kernel import Kernel
-from ..relay.dimension import Dim, Dimension, symbols
+from ..relay.dimension import Dim, Dimension
 from ..relay.types import DTYPES, TensorType
 from .header import input_fields, output_fields, run_parameters, symbol_fields
-from .names import C_TYPES, c_comment, c_dimension, c_string, identifier
+from .names import C_TYPES, c_bound, c_comment, c_dimension, c_string, identifier
 from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
 from .wrappers import emit_kernel_declarations, is_parallel
 
@@ -84,21 +85,24 @@ class _Emitter:
             parts.append(query)
         return "\n".join(parts)
 
-    def _dims(self, used: set[str]) -> list[str]:
+    def _dims(self, lines: list[str]) -> list[str]:
+        """Declarations of the symbols that occur in lines of C."""
+        words = set(re.findall(r"\w+", "\n".join(lines)))
         return [
             f"  const int64_t {variable} = symbols[{index}];"
-            for index, (symbol, variable) in enumerate(self.symbols.items())
-            if symbol in used
+            for index, variable in enumerate(self.symbols.values())
+            if variable in words
         ]
 
     def _run(self) -> str:
         program = self.program
         body = [line for step in program.steps for line in self._step(step, "  ")]
-        used: set[str] = set().union(*(symbols(o) for o in program.plan.offsets), *map(_step_symbols, program.steps))
         lines = [
             "/* Memory: I(k) is input k, O(k) output k, A(n) byte n of the arena, W(n) byte n of the weights. */",
             "#define I(k) (inputs[k])",
             "#define O(k) (outputs[k])",
+            "#define IP(k, n) ((const void *)((const uint8_t *)inputs[k] + (n)))",
+            "#define OP(k, n) ((void *)((uint8_t *)outputs[k] + (n)))",
             "#define A(n) ((void *)(arena + (n)))",
             "#define W(n) ((const void *)(weights + (n)))",
             "#define RUN(call) do { onnxc_status status = (call); if (status != ONNXC_OK) return status; } while (0)",
@@ -110,7 +114,7 @@ class _Emitter:
         ]
         if program.weights_size:
             lines += [f"  const uint8_t *const weights = {self._weights()};", "  (void)weights;"]
-        lines += ["  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;", *self._dims(used)]
+        lines += ["  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;", *self._dims(body)]
         return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
 
     def _weights(self) -> str:
@@ -119,14 +123,19 @@ class _Emitter:
         return f"(const uint8_t *){self.name}_weights"
 
     def _address(self, buffer: Buffer) -> str:
-        if buffer.kind == "input":
-            return f"I({buffer.index})"
-        if buffer.kind == "output":
-            return f"O({buffer.index})"
-        if buffer.kind == "weight":
-            assert buffer.constant is not None
-            return f"W({self.program.weight_offsets[buffer.constant.digest]})"
-        return f"A({c_dimension(self.program.plan.offsets[buffer.index], self.symbols)})"
+        root, inside = buffer.place()
+        if root.kind == "weight":
+            assert root.constant is not None
+            return f"W({self._sum(self.program.weight_offsets[root.constant.digest], inside)})"
+        if root.kind == "arena":
+            return f"A({self._sum(self.program.plan.offsets[root.index], inside)})"
+        letter = "I" if root.kind == "input" else "O"
+        if inside == 0:
+            return f"{letter}({root.index})"
+        return f"{letter}P({root.index}, {self._sum(0, inside)})"
+
+    def _sum(self, base: Dimension, inside: Dimension) -> str:
+        return c_dimension(base + inside, self.symbols)
 
     def _step(self, step: Step, indent: str) -> list[str]:
         comment = f" /* {c_comment(step.comment)} */" if step.comment else ""
@@ -150,14 +159,26 @@ class _Emitter:
     def _sizes(self) -> str:
         program = self.program
         size = program.plan.size
-        lines = ["static size_t arena_size(const int64_t *symbols) {", *self._dims(symbols(size)), "  (void)symbols;"]
-        lines += [f"  return (size_t){_parenthesized(c_dimension(size, self.symbols))};", "}", ""]
+        checks = [line for d in self._symbolic_sizes() for line in self._check(d)]
+        body = [*checks, f"  return (size_t){_parenthesized(c_dimension(size, self.symbols))};"]
+        lines = ["static size_t arena_size(const int64_t *symbols) {", *self._dims(body), "  (void)symbols;", *body, "}", ""]
         dims = [d for t in program.output_types for d in t.shape]
-        used: set[str] = set().union(*map(symbols, dims))
-        lines += ["static void output_shapes(const int64_t *symbols, int64_t *shapes) {", *self._dims(used)]
-        lines += ["  (void)symbols, (void)shapes;"]
-        lines += [f"  shapes[{i}] = {c_dimension(d, self.symbols)};" for i, d in enumerate(dims)]
-        return "\n".join([*lines, "}", ""])
+        body = [f"  shapes[{i}] = {c_dimension(d, self.symbols)};" for i, d in enumerate(dims)]
+        lines += ["static void output_shapes(const int64_t *symbols, int64_t *shapes) {", *self._dims(body)]
+        return "\n".join([*lines, "  (void)symbols, (void)shapes;", *body, "}", ""])
+
+    def _symbolic_sizes(self) -> list[Dimension]:
+        """Bytes of tensors, and dimensions of outputs, that depend on symbols."""
+        program = self.program
+        sizes = [p.type.byte_size for p in program.inputs if isinstance(p.type, TensorType)]
+        sizes += [b.size for b in program.arena_buffers] + [t.byte_size for t in program.output_types]
+        sizes += [d for t in program.output_types for d in t.shape]
+        return list(dict.fromkeys(s for s in sizes if isinstance(s, Dim)))
+
+    def _check(self, size: Dimension) -> list[str]:
+        """Kernels index by 32 bits; and a window may be larger than what it slides over."""
+        bound, exact = c_bound(size, self.symbols), c_dimension(size, self.symbols)
+        return [f"  if ({bound} > (double)INT32_MAX || {exact} < 0) return SIZE_MAX;"]
 
     def _descriptor(self, model_hash: str, target: str, cpu_features: Sequence[str]) -> str:
         program, name = self.program, self.name
@@ -271,14 +292,6 @@ def _kernel_steps(steps: Sequence[Step]) -> list[KernelStep]:
         elif isinstance(step, IfStep):
             found += _kernel_steps(step.then_steps) + _kernel_steps(step.else_steps)
     return found
-
-
-def _step_symbols(step: Step) -> set[str]:
-    if isinstance(step, KernelStep):
-        return set(step.kernel.symbols)
-    if isinstance(step, CopyStep):
-        return symbols(step.source.size)
-    return set().union(*map(_step_symbols, (*step.then_steps, *step.else_steps)))
 
 
 def program_kernels(program: Program) -> list[Kernel]:

@@ -79,6 +79,19 @@ def c_dimension(dim: Dimension, symbols: Mapping[str, str]) -> str:
     return str(fold(dim, lambda n: f"INT64_C({n})", lambda s: symbols[s], operations))
 
 
+def c_bound(dim: Dimension, symbols: Mapping[str, str]) -> str:
+    """A C expression of type double that is at least the dimension, and does not overflow."""
+    operations = {
+        "+": lambda a, b: f"({a} + {b})",
+        "*": lambda a, b: f"{a} * {b}",
+        "//": lambda a, b: f"({a}) / ({b})",
+        "%": lambda a, b: f"({b})",
+        "max": lambda a, b: f"(({a}) > ({b}) ? ({a}) : ({b}))",
+        "min": lambda a, b: f"(({a}) < ({b}) ? ({a}) : ({b}))",
+    }
+    return str(fold(dim, lambda n: f"{n}.0", lambda s: f"(double){symbols[s]}", operations))
+
+
 def c_string(text: str) -> str:
     """A C string literal (UTF-8, with what is not plain ASCII in octal)."""
     body = ""

@@ -25,7 +25,7 @@ from ..relay.expr import (
     Var,
     While,
 )
-from ..relay.types import TensorType, tensor_fields
+from ..relay.types import TensorType, TupleType, tensor_fields
 
 
 @dataclass(eq=False)
@@ -42,6 +42,8 @@ class Buffer:
         Position among the inputs or outputs; position in the plan for the arena's.
     first, last : int
         Steps between which an arena buffer is alive.
+    parent, offset : Buffer or None, Dimension
+        The buffer that this one is a part of, and where in it, in bytes.
     """
 
     kind: str
@@ -50,6 +52,15 @@ class Buffer:
     constant: Constant | None = None
     first: int = -1
     last: int = -1
+    parent: Buffer | None = None
+    offset: Dimension = 0
+
+    def place(self) -> tuple[Buffer, Dimension]:
+        """The buffer with memory of its own that this one lies in, and where."""
+        if self.parent is None:
+            return self, 0
+        root, offset = self.parent.place()
+        return root, offset + self.offset
 
 
 @dataclass(frozen=True)
@@ -149,7 +160,7 @@ class _Builder:
         for buffer in self.arena:
             if buffer.first < 0:  # never written: nothing reads it either
                 buffer.first = buffer.last = 0
-        living = [b for b in self.arena if b.kind == "arena"]
+        living = [b for b in self.arena if b.kind == "arena" and b.parent is None]
         for index, buffer in enumerate(living):
             buffer.index = index
         placed = plan([Lifetime(b.size, b.first, b.last) for b in living], self.alignment)
@@ -177,7 +188,7 @@ class _Builder:
         """Bring the results into the caller's memory: kernels write there where they can, else by a copy."""
         copies: list[Step] = []
         for index, (buffer, type_, name) in enumerate(zip(results, types, names, strict=True)):
-            if buffer.kind == "arena" and buffer.size == type_.byte_size:
+            if buffer.kind == "arena" and buffer.parent is None and buffer.size == type_.byte_size:
                 buffer.kind, buffer.index = "output", index
                 continue
             self.read(buffer)
@@ -209,12 +220,14 @@ class _Builder:
         return buffer
 
     def read(self, buffer: Buffer) -> None:
-        buffer.last = max(buffer.last, self.step)
+        root, _ = buffer.place()
+        root.last = max(root.last, self.step)
 
     def write(self, buffer: Buffer) -> None:
-        if buffer.first < 0:
-            buffer.first = self.step
-        buffer.last = max(buffer.last, self.step)
+        root, _ = buffer.place()
+        if root.first < 0:
+            root.first = self.step
+        root.last = max(root.last, self.step)
 
     def binding(self, binding: Binding) -> list[Step]:
         value, var = binding.value, binding.var
@@ -228,28 +241,63 @@ class _Builder:
             return self.branch(var, value)
         elif isinstance(value, While):
             raise CompileError("loops are not supported yet", value.location)
-        elif isinstance(value.op, str):
-            assert relay_op.get(value.op).view, f"{value.op} was not fused into a kernel"
+        elif isinstance(value.op, GlobalVar):
+            return [self.call(var, value, value.op)]
+        elif relay_op.get(value.op).view:
             self.values[var] = [self.one(value.args[0])]
         else:
-            return [self.call(var, value, value.op)]
+            assert relay_op.get(value.op).contiguous is not None, f"{value.op} was not fused into a kernel"
+            return self.split(var, value) if isinstance(var.type, TupleType) else self.join(var, value)
         return []
+
+    def split(self, var: Var, call: Call) -> list[Step]:
+        """Parts of a buffer, one after the other."""
+        source = self.one(call.args[0])
+        offset: Dimension = 0
+        parts: list[Buffer] = []
+        for type_ in tensor_fields(var.type):
+            parts.append(Buffer(source.kind, type_.byte_size, parent=source, offset=offset))
+            offset = offset + type_.byte_size
+        self.values[var] = parts
+        return []
+
+    def join(self, var: Var, call: Call) -> list[Step]:
+        """One buffer out of several: they move into it; what cannot (inputs, weights, parts of others) is copied."""
+        assert isinstance(var.type, TensorType)
+        whole = self.new(var.type.byte_size)
+        copies: list[Step] = []
+        offset: Dimension = 0
+        for atom in call.args:
+            (source,) = self.atom(atom)
+            if source.kind == "arena" and source.parent is None and source.first >= 0:
+                first = source.first if whole.first < 0 else min(whole.first, source.first)
+                whole.first, whole.last = first, max(whole.last, source.last)
+                source.parent, source.offset = whole, offset
+            else:
+                self.read(source)
+                target = Buffer("arena", source.size, parent=whole, offset=offset)
+                copies.append(CopyStep(target, source, comment_of(self.module, call)))
+            offset = offset + source.size
+        self.write(whole)
+        self.step += 1
+        self.values[var] = [whole]
+        return copies
 
     def call(self, var: Var, call: Call, target: GlobalVar) -> Step:
         kernel = self.kernels[target.name]
         inputs = [self.one(a) for a in call.args]
-        inplace = self.module.functions[target.name].attrs.get("inplace")
-        outputs = [self.new(t.byte_size) for t in kernel.outputs]
-        if inplace is not None and inputs[inplace].kind == "arena":
-            outputs[0] = inputs[inplace]
-            self.arena.pop()
+        if kernel.inplace is None:
+            results = outputs = [self.new(t.byte_size) for t in kernel.outputs]
+        else:
+            results, outputs = [inputs[kernel.inplace]], []
+            assert results[0].place()[0].kind == "arena", "only a kernel's own result may be overwritten"
         workspaces = [self.new(size) for size in kernel.workspaces]
         for buffer in inputs:
             self.read(buffer)
-        for buffer in [*outputs, *workspaces]:
+        for buffer in [*results, *workspaces]:
             self.write(buffer)
         self.step += 1
-        self.values[var] = outputs
+        self.values[var] = results
         return KernelStep(kernel, (*inputs, *outputs, *workspaces), comment_of(self.module, call))
 
     def branch(self, var: Var, value: If) -> Step:

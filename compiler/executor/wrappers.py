@@ -15,8 +15,12 @@ PARALLEL_THRESHOLD = 100_000
 
 def parameters(kernel: Kernel) -> list[tuple[str, str]]:
     """(C type, name) of the parameters that all phases share."""
-    result = [(f"const {C_TYPES[t.dtype][1]} *", f"in{i}") for i, t in enumerate(kernel.inputs)]
-    result += [(f"{C_TYPES[t.dtype][1]} *", f"out{i}") for i, t in enumerate(kernel.outputs)]
+    result = []
+    for index, type_ in enumerate(kernel.inputs):
+        qualifier = "" if index == kernel.inplace else "const "
+        result.append((f"{qualifier}{C_TYPES[type_.dtype][1]} *", f"in{index}"))
+    if kernel.inplace is None:
+        result += [(f"{C_TYPES[t.dtype][1]} *", f"out{i}") for i, t in enumerate(kernel.outputs)]
     result += [("void *", f"workspace{i}") for i in range(len(kernel.workspaces))]
     names = identifiers(kernel.symbols)
     return result + [("int32_t ", f"dim_{n}") for n in names]

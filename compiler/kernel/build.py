@@ -20,10 +20,11 @@ from ..relay.dimension import Dim, Dimension, maximum, minimum
 from ..target import Target
 from .kernel import Phase
 from .lower_math import register_math
-from .tvm_api import TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
+from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
 
-#: Temporaries of at most so many bytes that live inside a loop stay on the stack; others come from the arena.
+#: Temporaries inside of loops stay on the stack: at most so many bytes with an operating system, and without.
 STACK_BYTES = 8192
+BARE_STACK_BYTES = 256
 #: And those outside of loops, where they are no larger than this.
 LOCAL_BYTES = 256
 
@@ -99,7 +100,7 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
     """
     module, phases, sizes = _lower(func, variables, symbol, target)
     if target.kernel_format == "c":
-        return Built(phases, sizes, b"", _clean_source(_generate(module, target).inspect_source(), inputs))
+        return Built(phases, sizes, b"", _clean_source(_generate(module, target).inspect_source(), _const_places(func, inputs)))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.o"
         _generate(module, target).write_to_file(str(path), "o")
@@ -132,7 +133,7 @@ def _lower(
     functions, phases = {}, []
     for index, (statements, tasks) in enumerate(groups):
         name = symbol if index == 0 else f"{symbol}_phase{index}"
-        functions[name] = _raw_function(func, variables, workspaces, statements, name, as_c)
+        functions[name] = _raw_function(func, variables, workspaces, statements, name, STACK_BYTES if target.hosted else BARE_STACK_BYTES)
         phases.append(Phase(name, None if tasks is None else to_dimension(tasks, bound)))
     module = tvm.ir.transform.Sequential([_T.LowerTVMBuiltin(), _T.LowerIntrin()])(tvm.IRModule(functions))
     return module, tuple(phases), tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
@@ -230,13 +231,18 @@ def to_dimension(expr: Any, bound: Mapping[str, Any] = MappingProxyType({})) -> 
 
 
 def _raw_function(
-    func: Any, variables: dict[str, Any], workspaces: Sequence[Any], statements: list[Any], name: str, as_c: bool
+    func: Any, variables: dict[str, Any], workspaces: Sequence[Any], statements: list[Any], name: str, stack: int
 ) -> Any:
     """A function on raw pointers out of the statements of one phase."""
     symbols = list(variables.values())  # some of them follow the buffers
     buffers = [p for p in func.params if not any(p.same_as(s) for s in symbols)]
     pointers = [tirx.Var(f"{p.name}_ptr", tirx.buffer_data_pointer_type(p)) for p in buffers]
-    body: list[Any] = [tirx.DeclBuffer(p, data=q) for p, q in zip(buffers, pointers, strict=True)]
+    memory = list(pointers)
+    if func.attrs and INPLACE in func.attrs:  # one pointer for both, so that LLVM knows that they are the same
+        source, result = (int(i) for i in func.attrs[INPLACE])
+        memory[result] = pointers[source]
+        pointers.pop(result)
+    body: list[Any] = [tirx.DeclBuffer(p, data=q) for p, q in zip(buffers, memory, strict=True)]
     for index, workspace in enumerate(workspaces):
         pointer = tirx.Var(f"workspace{index}", tirx.buffer_data_pointer_type(workspace.buffer))
         pointers.append(pointer)
@@ -251,7 +257,7 @@ def _raw_function(
             statement = tirx.For(loop.loop_var, begin, end - begin, tirx.ForKind.SERIAL, loop.body)
         body.append(statement)
     body.append(tirx.Return(zero))
-    sequence: Any = _on_stack(tirx.SeqStmt(body), name)
+    sequence: Any = _on_stack(tirx.SeqStmt(body), name, stack)
     device = tirx.AttrStmt(zero, "device_type", tirx.const(1, "int32"), sequence)  # 1: kDLCPU
     raw = tirx.PrimFunc(
         parameters, tirx.AttrStmt(zero, "device_id", zero, device), ret_type=tvm.ir.PrimType("int32"), attrs=func.attrs
@@ -259,13 +265,13 @@ def _raw_function(
     return raw.with_attr("calling_conv", 0).with_attr("global_symbol", name)
 
 
-def _on_stack(body: Any, name: str) -> Any:
+def _on_stack(body: Any, name: str, limit: int) -> Any:
     """Mark temporaries inside loops so that they stay on the stack: LowerTVMBuiltin would call TVM's allocator."""
 
     def mark(statement: Any) -> Any:
         size = _buffer_bytes(statement.buffer)
-        if not isinstance(size, int) or size > STACK_BYTES:
-            raise CompileError(f"kernel {name} wants {size} bytes of stack inside a loop", expected=f"{STACK_BYTES}")
+        if not isinstance(size, int) or size > limit:
+            raise CompileError(f"kernel {name} wants {size} bytes of stack inside a loop", expected=f"at most {limit}")
         return tirx.AllocBuffer(statement.buffer, {**dict(statement.annotations), "disable_lower_builtin": tirx.const(1, "int32")})
 
     return structural_map(body, (tirx.AllocBuffer, mark))
@@ -297,7 +303,13 @@ _CONSTANT = "onnxc_constant"
 _TYPES = r"(?:float|double|bool|u?int(?:8|16|32|64)_t|half|void)"
 
 
-def _clean_source(text: str, inputs: int) -> str:
+def _const_places(func: Any, inputs: int) -> frozenset[int]:
+    """Parameters that are only read."""
+    written = {int(func.attrs[INPLACE][0])} if func.attrs and INPLACE in func.attrs else set()
+    return frozenset(range(inputs)) - written
+
+
+def _clean_source(text: str, const_places: frozenset[int]) -> str:
     """C99 out of TVM's text: without its prologue and decorations, with const and restrict on the pointers."""
     lines = []
     for line in text.splitlines():
@@ -305,14 +317,14 @@ def _clean_source(text: str, inputs: int) -> str:
             continue
         if line.startswith("TVM_DLL") and line.endswith(";"):
             continue  # prototypes: the executor prints its own, and math.h has the others
-        lines.append(_signature(line.removeprefix("TVM_DLL "), inputs) if line.startswith("TVM_DLL") else line)
+        lines.append(_signature(line.removeprefix("TVM_DLL "), const_places) if line.startswith("TVM_DLL") else line)
         if line == "}":
             lines.append("")
     return re.sub(rf"{_CONSTANT}(\d+)_([0-9a-f]{{16}})\(\)", _constant_text, "\n".join(lines))
 
 
-def _signature(line: str, inputs: int) -> str:
-    """Qualify the pointers of a function's head; the first parameters are inputs."""
+def _signature(line: str, const_places: frozenset[int]) -> str:
+    """Qualify the pointers of a function's head."""
     head, _, rest = line.partition("(")
     parameters = rest.rsplit(")", 1)[0].split(", ")
     result = []
@@ -321,5 +333,5 @@ def _signature(line: str, inputs: int) -> str:
         if match is None:
             result.append(parameter)
         else:
-            result.append(f"{'const ' if index < inputs else ''}{match.group(1)} *restrict {match.group(2)}")
+            result.append(f"{'const ' if index in const_places else ''}{match.group(1)} *restrict {match.group(2)}")
     return f"{head}({', '.join(result)}) {{"

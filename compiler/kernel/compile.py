@@ -47,6 +47,7 @@ def compile_kernel(function: Function, symbol: str, target: Target) -> Kernel:
         built.object_code,
         built.source,
         arithmetic(function),
+        function.attrs.get("inplace"),
     )
 
 

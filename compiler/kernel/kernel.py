@@ -44,6 +44,8 @@ class Kernel:
         Object file; empty where the kernel is in C.
     source : str
         C99 text; empty where the kernel is an object.
+    inplace : int or None
+        The input that takes the output (of the same size) in its memory; there is no pointer to an output then.
     arithmetic : Dimension
         Number of multiply-adds and elementwise operations, for deciding on threads and for reports.
     """
@@ -57,3 +59,4 @@ class Kernel:
     object_code: bytes = b""
     source: str = ""
     arithmetic: Dimension = 0
+    inplace: int | None = None

@@ -12,7 +12,7 @@ from ..op.base import FusionKind
 from ..relay.dimension import Dim, Dimension, symbols
 from ..relay.expr import Atom, Call, Constant, Function, Tuple, TupleGetItem, Var
 from ..relay.types import TensorType, TupleType, tensor_fields, type_symbols
-from .tvm_api import TensorExpressions, placeholder, te, tirx, tvm_dtype
+from .tvm_api import INPLACE, TensorExpressions, placeholder, te, tirx, tvm_dtype
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,9 @@ def lower(function: Function) -> Lowered:
     shaped = set().union(*map(type_symbols, (*types, *outputs)))
     others = [variable for name, variable in variables.items() if name not in shaped]  # they stand in attributes alone
     func = te.create_prim_func([*inputs, *results, *others])
+    place = function.attrs.get("inplace")
+    if place is not None:
+        func = func.with_attr(INPLACE, [place, len(inputs)])
     return Lowered(func, variables, find_anchor(function), types, outputs)
 
 

@@ -19,6 +19,7 @@ from tvm.tirx import transform as tirx_transform
 from ..relay.dimension import Dim, Dimension, fold
 
 __all__ = [
+    "INPLACE",
     "Call",
     "TensorExpressions",
     "TvmTarget",
@@ -31,6 +32,9 @@ __all__ = [
     "tirx_transform",
     "tvm",
 ]
+
+#: Attribute of a PrimFunc: (parameter of an input, of an output) that are one buffer. The built function takes the first.
+INPLACE = "onnxc.inplace"
 
 Call = tvm.ir.Call
 structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_walk
@@ -183,6 +187,8 @@ class TensorExpressions:
         kernel is lowered, after it was vectorised: see `lower_math`.
         """
         dtype = dtype_of(values[0])
+        if name == "fmod" and dtype in ("float32", "float64"):  # LLVM has no intrinsic for it
+            return tirx.call_pure_extern(dtype, "fmodf" if dtype == "float32" else "fmod", *values)
         function = getattr(tirx, name)
         if dtype in ("float16", "bfloat16") and name not in ("abs", "isnan", "isinf"):
             return function(*(v.astype("float32") for v in values)).astype(dtype)
@@ -199,7 +205,7 @@ def _in_signed_order(value: Any) -> Any:
     if dtype == "uint32":
         return value.astype("int64")
     if dtype == "uint64":
-        return tirx.reinterpret("int64", value) ^ tirx.const(-(2**63), "int64")
+        return value.astype("int64") ^ tirx.const(-(2**63), "int64")
     return value
 
 

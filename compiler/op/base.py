@@ -78,6 +78,9 @@ class Op:
         The reference also works on object arrays of dimensions, so that shapes can be computed at compile time.
     view : bool
         The result is the first argument's memory under another shape.
+    contiguous : callable, optional
+        ``(attrs, argument types) -> bool``: whether, for these, the arguments one after the other in memory are the
+        result, or the results one after the other are the argument. No kernel is needed then.
     """
 
     name: str
@@ -89,6 +92,7 @@ class Op:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     shape_value: bool = False
     view: bool = False
+    contiguous: Callable[[Attrs, Sequence[Type]], bool] | None = None
 
 
 _registry: dict[str, Op] = {}
@@ -184,6 +188,13 @@ def normalize_axis(name: str, axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise CompileError(f"{name}: axis {axis} of a tensor of rank {rank}", expected=f"-{rank} to {rank - 1}")
     return axis % rank if rank else 0
+
+
+def outermost(attrs: Attrs, args: Sequence[Type]) -> bool:
+    """Is the attribute `axis` the outermost one of the first argument, but for axes of size 1?"""
+    (x, *_) = args
+    assert isinstance(x, TensorType)
+    return all(dim == 1 for dim in x.shape[: attrs.axis % x.rank])
 
 
 def broadcast_shape(name: str, *shapes: Sequence[Dimension]) -> tuple[Dimension, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
-from .base import REQUIRED, FusionKind, Op, normalize_axis, register, same_dtype, tensors
+from .base import REQUIRED, FusionKind, Op, normalize_axis, outermost, register, same_dtype, tensors
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -68,5 +68,6 @@ register(
         _compute,
         attributes={"axis": REQUIRED},
         shape_value=True,
+        contiguous=outermost,
     )
 )

@@ -11,7 +11,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, TupleType, Type
-from .base import REQUIRED, FusionKind, Op, normalize_axis, register, tensors
+from .base import REQUIRED, FusionKind, Op, normalize_axis, outermost, register, tensors
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -34,17 +34,16 @@ def _reference(attrs: Attrs, x: np.ndarray) -> tuple[np.ndarray, ...]:
 def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
     shape = T.shape(x)
     axis = attrs.axis % len(shape)
-    parts = []
-    for size, begin in zip(attrs.sizes, accumulate(attrs.sizes, initial=0), strict=False):
-        offset = T.dim(begin)
-        parts.append(
-            T.compute(
-                [*shape[:axis], size, *shape[axis + 1 :]],
-                lambda *i, offset=offset: x(*i[:axis], i[axis] + offset, *i[axis + 1 :]),
-                "split",
-            )
+
+    def part(size: Any, offset: Any) -> Any:
+        return T.compute(
+            [*shape[:axis], size, *shape[axis + 1 :]],
+            lambda *i: x(*i[:axis], i[axis] + offset, *i[axis + 1 :]),
+            "split",
         )
-    return tuple(parts)
+
+    begins = accumulate(attrs.sizes, initial=0)
+    return tuple(part(size, T.dim(begin)) for size, begin in zip(attrs.sizes, begins, strict=False))
 
 
 register(
@@ -55,5 +54,6 @@ register(
         _reference,
         _compute,
         attributes={"sizes": REQUIRED, "axis": REQUIRED},
+        contiguous=outermost,
     )
 )

@@ -19,6 +19,7 @@ from .fold_constants import fold_all_constants, fold_constants
 from .fuse import fuse
 from .fuse_patterns import fuse_patterns
 from .inline_constant_if import inline_constant_if
+from .inplace import inplace
 from .move_views import move_views
 from .pack_weights import pack_weights
 from .simplify import simplify
@@ -38,6 +39,7 @@ PIPELINE: tuple[Pass, ...] = (
     move_views,
     dead_code,
     fuse,
+    inplace,
 )
 
 
