@@ -39,6 +39,11 @@ class _Vector:
         scalar = tirx.const(value, base)
         return scalar if self.lanes == 1 else tirx.Broadcast(scalar, self.lanes)
 
+    def is_nan(self, x: Any) -> Any:
+        """By the bits: TVM simplifies ``x != x`` away."""
+        bits = tirx.reinterpret(self.type("int32"), x) & self.const(0x7FFFFFFF, "int32")
+        return bits > self.const(0x7F800000, "int32")
+
     def polynomial(self, x: Any, coefficients: list[float]) -> Any:
         """Horner's scheme, highest power first."""
         result = self.const(coefficients[0])
@@ -73,7 +78,7 @@ def _exp(v: _Vector, x: Any) -> Any:
     result = v.let(value * power_of_two(half) * power_of_two(exponent - half))
     result = tirx.Select(x > v.const(88.7228394), v.const(math.inf), result)
     result = tirx.Select(x < v.const(-87.3365478), v.const(0.0), result)
-    return v.let(tirx.Select(x != x, x, result))
+    return v.let(tirx.Select(v.is_nan(x), x, result))
 
 
 def _tanh(v: _Vector, x: Any) -> Any:
@@ -85,7 +90,7 @@ def _tanh(v: _Vector, x: Any) -> Any:
     large = v.let(v.const(1.0) - v.const(2.0) / (_exp(v, v.let(magnitude + magnitude)) + v.const(1.0)))
     signed = v.let(tirx.Select(x < v.const(0.0), v.const(0.0) - large, large))
     result = tirx.Select(magnitude < v.const(0.625), small, signed)
-    return v.let(tirx.Select(x != x, x, result))
+    return v.let(tirx.Select(v.is_nan(x), x, result))
 
 
 def _erf(v: _Vector, x: Any) -> Any:
@@ -105,7 +110,8 @@ def _erf(v: _Vector, x: Any) -> Any:
     tail = v.polynomial(t, [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592])
     large = v.let(v.const(1.0) - tail * t * _exp(v, v.let(v.const(0.0) - square)))
     signed = v.let(tirx.Select(x < v.const(0.0), v.const(0.0) - large, large))
-    return v.let(tirx.Select(magnitude < v.const(1.0), small, signed))
+    result = tirx.Select(magnitude < v.const(1.0), small, signed)
+    return v.let(tirx.Select(v.is_nan(x), x, result))
 
 
 _FUNCTIONS: dict[str, Callable[[_Vector, Any], Any]] = {

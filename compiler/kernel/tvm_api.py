@@ -119,8 +119,9 @@ class TensorExpressions:
 
     def cast(self, value: Any, dtype: str) -> Any:
         """C conversion (float to integer truncates; anything to bool is ``!= 0``)."""
-        if dtype == "bool":
-            return value if dtype_of(value) == "bool" else value != tirx.const(0, dtype_of(value))
+        if dtype == "bool" and dtype_of(value) != "bool":
+            nonzero = value != tirx.const(0, dtype_of(value))  # of floats: false for NaN
+            return tirx.any(nonzero, self.math("isnan", value)) if dtype_of(value) in _FLOATS else nonzero
         return value.astype(dtype) if dtype_of(value) != dtype else value
 
     def reinterpret(self, value: Any, dtype: str) -> Any:
@@ -194,6 +195,8 @@ class TensorExpressions:
             return function(*(v.astype("float32") for v in values)).astype(dtype)
         return function(*values)
 
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 #: Element types whose comparison with constants TVM's simplifier turns into a subtraction that it then rejects.
 _UNORDERED = ("uint32", "uint64")
