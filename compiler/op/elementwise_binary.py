@@ -11,6 +11,7 @@ import numpy as np
 from ..relay.dimension import Dimension, maximum, minimum
 from .base import FLOATS, INTEGERS, NUMBERS
 from .elementwise import define
+from .elementwise_unary import logical_not
 from .shape_arithmetic import equal, floor_mod, less, power, truncate_div, truncate_mod
 
 BITS = {dtype: int(dtype.lstrip("uint")) for dtype in INTEGERS}
@@ -18,6 +19,15 @@ BITS = {dtype: int(dtype.lstrip("uint")) for dtype in INTEGERS}
 
 def _is_float(T: Any, x: Any) -> bool:
     return T.dtype(x) in FLOATS
+
+
+def _same(T: Any, x: Any, y: Any) -> Any:
+    """x == y; of bool as bytes, since LLVM would be given a comparison of floats."""
+    return T.cast(x, "int8") == T.cast(y, "int8") if T.dtype(x) == "bool" else x == y
+
+
+def _differ(T: Any, x: Any, y: Any) -> Any:
+    return logical_not(T, _same(T, x, y))
 
 
 def _divide_reference(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -51,7 +61,7 @@ def _floor_mod(T: Any, x: Any, y: Any) -> Any:
         return _guarded_division(T, T.floor_mod, x, y, lambda zero: zero)
     zero, minus_zero = T.const(0.0, T.dtype(x)), T.const(-0.0, T.dtype(x))
     rest = T.math("fmod", x, y)
-    with_sign = T.select((rest < zero) != (y < zero), rest + y, rest)
+    with_sign = T.select(_same(T, rest < zero, y < zero), rest, rest + y)
     return T.select(rest == zero, T.select(y < zero, minus_zero, zero), with_sign)
 
 
@@ -169,9 +179,9 @@ for _name, _function, _scalar in _BITWISE:
 _PREDICATES: list[tuple[str, Callable[..., Any], Callable[..., Any], Callable[..., bool], tuple[str, ...]]] = [
     ("logical_and", np.logical_and, lambda T, x, y: T.all(x, y), lambda x, y: _truth(x) and _truth(y), ("bool",)),
     ("logical_or", np.logical_or, lambda T, x, y: T.any(x, y), lambda x, y: _truth(x) or _truth(y), ("bool",)),
-    ("logical_xor", np.logical_xor, lambda T, x, y: x != y, lambda x, y: _truth(x) != _truth(y), ("bool",)),
-    ("equal", np.equal, lambda T, x, y: x == y, equal, (*NUMBERS, "bool")),
-    ("not_equal", np.not_equal, lambda T, x, y: x != y, lambda x, y: not equal(x, y), (*NUMBERS, "bool")),
+    ("logical_xor", np.logical_xor, lambda T, x, y: _differ(T, x, y), lambda x, y: _truth(x) != _truth(y), ("bool",)),
+    ("not_equal", np.not_equal, lambda T, x, y: _differ(T, x, y), lambda x, y: not equal(x, y), (*NUMBERS, "bool")),
+    ("equal", np.equal, _same, equal, (*NUMBERS, "bool")),
     ("less", np.less, lambda T, x, y: T.less(x, y), less, NUMBERS),
     ("less_equal", np.less_equal, lambda T, x, y: T.less_equal(x, y), lambda x, y: not less(y, x), NUMBERS),
     ("greater", np.greater, lambda T, x, y: T.less(y, x), lambda x, y: less(y, x), NUMBERS),

@@ -47,8 +47,8 @@ def _clip_reference(x: np.ndarray, low: Bound, high: Bound) -> np.ndarray:
     return x if high is None else np.minimum(x, np.asarray(high, x.dtype))
 
 
-def _clip(T: Any, x: Any, low: Bound, high: Bound) -> Any:
-    """NaN stays: a maximum instruction does the same, and costs no more."""
+def clip(T: Any, x: Any, low: Bound, high: Bound) -> Any:
+    """Compute of one element. NaN stays: a maximum instruction does that too, and costs no more."""
     if low is not None:
         bound = T.const(low, T.dtype(x))
         x = T.select(T.less(x, bound), bound, x)
@@ -67,7 +67,7 @@ def _clip_dims(x: Dimension, low: Bound, high: Bound) -> Dimension:
 define(
     "clip",
     _clip_reference,
-    _clip,
+    clip,
     dtypes=NUMBERS,
     attributes={"low": None, "high": None},
     on_dims=_clip_dims,

@@ -57,7 +57,7 @@ define("bitwise_not", np.bitwise_not, lambda T, x: ~x, dtypes=INTEGERS)
 define(
     "logical_not",
     np.logical_not,
-    lambda T, x: T.logical_not(x),
+    lambda T, x: logical_not(T, x),
     dtypes=("bool",),
     on_dims=lambda x: int(equal(x, 0)),
 )
@@ -74,6 +74,11 @@ define(
 def _sigmoid(T: Any, x: Any) -> Any:
     one = T.const(1, T.dtype(x))
     return one / (one + T.math("exp", -x))
+
+
+def logical_not(T: Any, x: Any) -> Any:
+    """As a comparison of bytes: TVM turns the negation of x == y into an x != y that is false for NaN."""
+    return T.cast(x, "int8") == T.const(0, "int8")
 
 
 def _sign(T: Any, x: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .base import NUMBERS, REQUIRED
 from .elementwise import define
+from .elementwise_select import clip
 from .elementwise_unary import erf
 
 
@@ -40,8 +41,7 @@ def _hard_sigmoid_reference(x: np.ndarray, alpha: float, beta: float) -> np.ndar
 
 def _hard_sigmoid(T: Any, x: Any, alpha: float, beta: float) -> Any:
     dtype = T.dtype(x)
-    line = x * T.const(alpha, dtype) + T.const(beta, dtype)
-    return T.maximum(T.minimum(line, T.const(1, dtype)), T.const(0, dtype))
+    return clip(T, x * T.const(alpha, dtype) + T.const(beta, dtype), 0, 1)
 
 
 def _softplus_reference(x: np.ndarray) -> np.ndarray:
