@@ -59,13 +59,13 @@ def _fold(site: Site, data: Atom, scale: np.ndarray | None, shift: np.ndarray | 
     if shift is not None:
         total = total + shift
     if bias is None and shift is None:
-        return site.emit(layer.op, x, weights, **layer.attrs)
+        return layer.emit(layer.op, x, weights, **layer.attrs)
     channels = layer.tensor.shape[kind.channel_axis]
     if not isinstance(channels, int):
         return None
     values = np.broadcast_to(total, (channels,)).astype(layer.tensor.numpy_dtype)
     name = bias.name if isinstance(bias, Constant) else ""
-    return site.emit(layer.op, x, weights, Constant(values, name), **layer.attrs)
+    return layer.emit(layer.op, x, weights, Constant(values, name), **layer.attrs)
 
 
 def _scaled(weights: Constant, scale: np.ndarray, kind: _Layer, layer: Site) -> Constant:

@@ -14,6 +14,7 @@ from ..relay.expr import Atom, Module
 from ..relay.types import TensorType
 from . import simplify_arithmetic, simplify_layout
 from .base import Pass, PassContext
+from .fold_constants import fold
 from .rewrite import Rules, Site, merge_rules, rewrite
 
 #: How many elementwise operators are looked through for the heavy one.
@@ -79,7 +80,7 @@ def _elementwise() -> list[str]:
 
 def _run(module: Module, context: PassContext) -> Module:
     moves: Rules = {op: [_move_down] for op in _elementwise()}
-    reshapes: Rules = {"reshape": simplify_layout.RULES["reshape"]}
+    reshapes: Rules = {"*": [fold], "reshape": simplify_layout.RULES["reshape"]}
     return rewrite(module, merge_rules(reshapes, moves))
 
 

@@ -16,15 +16,12 @@ def _rank(atom: Atom) -> int:
 
 
 def _reduced_axes(site: Site | None) -> tuple[int, ...] | None:
-    """The axes of a reduction that keeps them with one element, in order; None for any other."""
-    if site is None or not site.attrs.keepdims:
-        return None
-    rank = _rank(site.args[0])
-    return tuple(sorted(axis % rank for axis in site.attrs.axis))
+    """The axes of a reduction that keeps them with one element; None for any other."""
+    return tuple(site.attrs.axis) if site is not None and site.attrs.keepdims else None
 
 
 def _trailing(axes: tuple[int, ...] | None, rank: int) -> bool:
-    return axes is not None and len(axes) > 0 and axes == tuple(range(rank - len(axes), rank))
+    return axes is not None and axes == tuple(range(rank - len(axes), rank))
 
 
 def _mean_of_squares(site: Site, atom: Atom) -> tuple[Atom, tuple[int, ...]] | None:

@@ -34,6 +34,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_batch_norm,
     fold_all_constants,
     simplify,
+    common_subexpressions,
     block_layout,
     pack_weights,
     move_views,

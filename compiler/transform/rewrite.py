@@ -99,7 +99,7 @@ class Site:
     def emit_as(self, op: str, *args: Atom, **attrs: Any) -> Atom | None:
         """A new call in place of this one; None, and nothing is emitted, where its type would be another."""
         try:
-            found = _infer(op, attrs, args)[1]
+            found = relay_op.infer_call(op, attrs, [a.type for a in args])[1]
         except CompileError:
             return None
         return self.emit(op, *args, **attrs) if found == self.type else None
@@ -208,7 +208,7 @@ class _Rewriter:
                 self._release(argument)
 
     def emit(self, target: Var, location: Any, op: str, args: tuple[Atom, ...], attrs: Mapping[str, Any]) -> Atom:
-        full, type_ = _infer(op, attrs, args)
+        full, type_ = relay_op.infer_call(op, attrs, [a.type for a in args])
         return self.bind_new(target, Call(op, args, full, location), type_)
 
     def bind_new(self, target: Var, value: Expr, type_: Type) -> Atom:
@@ -218,11 +218,6 @@ class _Rewriter:
                 self.uses[atom] += 1
         self._bind(var, value)
         return self._substitution(var)
-
-
-def _infer(op: str, attrs: Mapping[str, Any], args: Sequence[Atom]) -> tuple[Attrs, Type]:
-    full = relay_op.complete_attrs(relay_op.get(op), attrs)
-    return full, relay_op.infer_type(op, full, [a.type for a in args])
 
 
 def _uses(function: Function) -> Iterable[Var]:

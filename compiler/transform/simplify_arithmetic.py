@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..op.base import FLOATS
 from ..relay.expr import Atom, Constant
 from ..relay.types import DTYPES, TensorType
 from .rewrite import Rule, Rules, Site, scalar_value
@@ -106,7 +107,7 @@ def _power(site: Site) -> Atom | None:
         return site.emit("multiply", site.emit("multiply", x, x), x)
     if exponent == 0.5:
         return site.emit("sqrt", x)
-    return site.emit("reciprocal", x) if exponent == -1 and DTYPES[site.tensor.dtype][0].kind in "fV" else None
+    return site.emit("reciprocal", x) if exponent == -1 and site.tensor.dtype in FLOATS else None
 
 
 def _twice(inner: str) -> Rule:
@@ -165,7 +166,9 @@ def _clip_to_less(site: Site) -> Atom | None:
 def _clip(site: Site, x: Atom, low: float, high: float) -> Atom:
     if (low, high) == (0, math.inf):
         return site.emit("nn.relu", x)
-    return site.emit("clip", x, low=None if low == -math.inf else low, high=None if high == math.inf else high)
+    number = float if site.tensor.dtype in FLOATS else int
+    bounds = {"low": low, "high": high}
+    return site.emit("clip", x, **{n: None if math.isinf(b) else number(b) for n, b in bounds.items()})
 
 
 def _maximum_with_zero(site: Site) -> Atom | None:

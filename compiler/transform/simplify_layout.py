@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .. import op as relay_op
 from ..relay.dimension import Dim, maximum, product
 from ..relay.expr import Atom, Constant, Var
 from ..relay.types import TensorType
@@ -212,7 +213,10 @@ def _matmul(site: Site) -> Atom | None:
 
 
 def split_to_slices(site: Site) -> Atom | None:
-    """A split -> one slice for each part, which fuses into what uses the part."""
+    """A split -> one slice for each part, which fuses into what uses the part; not where the parts are views."""
+    contiguous = relay_op.get("split").contiguous
+    if contiguous is not None and contiguous(site.attrs, [site.args[0].type]):
+        return None
     (x,), axis = site.args, site.attrs.axis % len(_shape(site.args[0]))
     if any(maximum(size, 0) != size for size in site.attrs.sizes):
         return None  # a symbolic size that may be less than 0, as far as one can tell
