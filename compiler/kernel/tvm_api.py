@@ -27,6 +27,7 @@ __all__ = [
     "s_tir_transform",
     "structural_map",
     "structural_walk",
+    "sym",
     "te",
     "tirx",
     "tirx_transform",
@@ -119,6 +120,8 @@ class TensorExpressions:
 
     def cast(self, value: Any, dtype: str) -> Any:
         """C conversion (float to integer truncates; anything to bool is ``!= 0``)."""
+        if isinstance(value, tvm.runtime.ObjectConvertible):  # what == and != give
+            value = value.asobject()
         if dtype == "bool" and dtype_of(value) != "bool":
             nonzero = value != tirx.const(0, dtype_of(value))  # of floats: false for NaN
             return tirx.any(nonzero, self.math("isnan", value)) if dtype_of(value) in _FLOATS else nonzero
@@ -191,9 +194,10 @@ class TensorExpressions:
         if name == "fmod" and dtype in ("float32", "float64"):  # LLVM has no intrinsic for it
             return tirx.call_pure_extern(dtype, "fmodf" if dtype == "float32" else "fmod", *values)
         function = getattr(tirx, name)
-        if dtype in ("float16", "bfloat16") and name not in ("abs", "isnan", "isinf"):
-            return function(*(v.astype("float32") for v in values)).astype(dtype)
-        return function(*values)
+        if dtype not in ("float16", "bfloat16"):
+            return function(*values)
+        result = function(*(v.astype("float32") for v in values))
+        return result if name in ("isnan", "isinf") else result.astype(dtype)
 
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
