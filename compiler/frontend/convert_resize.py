@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..op.base import INTEGERS
-from ..op.interpolation import cubic_weights, integer_limits
+from ..op.interpolation import cubic_weights, integer_limits, working_dtype
 from ..op.resize import SAME, Line
 from ..relay.dimension import Dim, Dimension, common_factor, lower_bound, maximum, minimum
 from ..relay.expr import Atom, Constant
@@ -234,7 +234,7 @@ def _antialiased(
 ) -> Atom:
     """One axis after the other, by tables of weights."""
     x = node.type(0)
-    wide = "float64" if x.dtype == "float64" else "float32"
+    wide = working_dtype(x.dtype)
     value = node.input(0) if x.dtype == wide else node.call("cast", node.input(0), dtype=wide)
     for axis, (info, line) in enumerate(zip(axes, lines, strict=True)):
         if line == SAME:

@@ -244,7 +244,8 @@ def convert_space_to_depth(node: Node) -> Atom:
     if any(isinstance(side, int) and side % block for side in (height, width)):
         raise node.error(f"{height} by {width} elements in blocks of {block}", expected=f"multiples of {block}")
     split = (batch, channels, height // block, block, width // block, block)
-    moved = node.call("transpose", reshape(node, node.input(0), split), axes=(0, 3, 5, 1, 2, 4))
+    axes = (0, 3, 5, 1, 2, 4) if node.attr("mode", "DCR") == "DCR" else (0, 1, 3, 5, 2, 4)
+    moved = node.call("transpose", reshape(node, node.input(0), split), axes=axes)
     return reshape(node, moved, (batch, channels * block**2, height // block, width // block))
 
 

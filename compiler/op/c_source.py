@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..diagnostics import CompileError
 from ..relay.dimension import Dim, Dimension, fold, product, symbols
 from ..relay.expr import Attrs
-from ..relay.types import TensorType, type_symbols
+from ..relay.types import DTYPES, TensorType, type_symbols
+from .base import INTEGERS
 
 PROLOGUE = "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
 
@@ -24,14 +26,14 @@ _STORAGE = {
 }
 
 _BFLOAT16 = """\
-static float {symbol}_load(uint16_t bits) {{
+static inline float {symbol}_load(uint16_t bits) {{
   uint32_t wide = (uint32_t)bits << 16;
   float value;
   memcpy(&value, &wide, sizeof value);
   return value;
 }}
 
-static uint16_t {symbol}_store(float value) {{
+static inline uint16_t {symbol}_store(float value) {{
   uint32_t wide;
   memcpy(&wide, &value, sizeof wide);
   if (value != value) return (uint16_t)(wide >> 16 | 0x40u);
@@ -41,7 +43,7 @@ static uint16_t {symbol}_store(float value) {{
 """
 
 _FLOAT16 = """\
-static float {symbol}_load(uint16_t bits) {{
+static inline float {symbol}_load(uint16_t bits) {{
   uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, exponent = bits >> 10 & 31u, fraction = bits & 0x3ffu, wide;
   float value;
   if (exponent == 0) {{ /* zero, or fraction * 2**-24 */
@@ -53,7 +55,7 @@ static float {symbol}_load(uint16_t bits) {{
   return value;
 }}
 
-static uint16_t {symbol}_store(float value) {{ /* to nearest, halves to even */
+static inline uint16_t {symbol}_store(float value) {{ /* to nearest, halves to even */
   uint32_t wide, sign, magnitude, half;
   memcpy(&wide, &value, sizeof wide);
   sign = wide >> 16 & 0x8000u;
@@ -75,7 +77,9 @@ static uint16_t {symbol}_store(float value) {{ /* to nearest, halves to even */
 
 
 def storage_type(dtype: str) -> str:
-    """The C type in which an element lies in memory."""
+    """The C type in which an element lies in memory; those that C has no type for lie in bytes."""
+    if DTYPES[dtype][1] > 8 and dtype not in _STORAGE:
+        raise CompileError(f"kernels in C have no tensors of {dtype}", expected="another element type")
     return _STORAGE.get(dtype, "uint8_t")
 
 
@@ -86,6 +90,8 @@ class Scalar:
     ----------
     storage, arithmetic : str
         The C types of an element in memory, and of its value.
+    wrapping : str
+        The C type in which sums and products of integers wrap around, as numpy's do, instead of overflowing.
     helpers : str
         Definitions that must stand before the kernel, with names that begin with its symbol.
     """
@@ -96,6 +102,8 @@ class Scalar:
         self.helpers = text.format(symbol=symbol) if text else ""
         self.storage = storage_type(dtype)
         self.arithmetic = "float" if text else self.storage
+        self.wrapping = f"uint{max(32, DTYPES[dtype][1])}_t" if dtype in INTEGERS else self.arithmetic
+        self._is_bool = dtype == "bool"
 
     def load(self, text: str) -> str:
         """The value of an element in memory."""
@@ -103,6 +111,8 @@ class Scalar:
 
     def store(self, text: str) -> str:
         """What to assign to an element in memory for a value."""
+        if self._is_bool:
+            return f"(uint8_t)(({text}) != 0)"
         return f"{self._converts}_store({text})" if self._converts else f"({self.storage})({text})"
 
 
@@ -132,7 +142,8 @@ def parameters(
     inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], attrs: Attrs, workspace: str = ""
 ) -> str:
     """Parameter list of a kernel: pointers by name, the workspace if it has a name, an int32_t for each symbol."""
-    names = set().union(*(type_symbols(t) for t in (*inputs.values(), *outputs.values())), _symbols(tuple(attrs.values())))
+    types = (*inputs.values(), *outputs.values())
+    names = set().union(*map(type_symbols, types), _symbols(tuple(attrs.values())))
     pointers = [f"const {storage_type(t.dtype)} *restrict {name}" for name, t in inputs.items()]
     pointers += [f"{storage_type(t.dtype)} *restrict {name}" for name, t in outputs.items()]
     pointers += [f"uint8_t *restrict {workspace}"] if workspace else []

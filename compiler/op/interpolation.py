@@ -44,8 +44,8 @@ def separable_sum(count: int, taps: Callable[[int], list[tuple[Any, Any]]], load
 
 
 def working_dtype(dtype: str) -> str:
-    """The element type in which samples are weighted."""
-    return "float64" if dtype == "float64" else "float32"
+    """The element type in which samples are weighted: it holds them exactly."""
+    return "float64" if dtype in ("float64", "int32", "uint32", "int64", "uint64") else "float32"
 
 
 def finish(T: Any, value: Any, dtype: str) -> Any:

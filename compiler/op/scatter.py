@@ -20,13 +20,14 @@ from .base import NUMBERS, CSource, FusionKind, Op, check_dtype, normalize_axis,
 from .c_source import PROLOGUE, Scalar, dimension_text, parameters, storage_type, strides
 from .gather import INDEX_TYPES, check_index_source, valid_indices
 
-#: Reduction -> (numpy function that works in place, C expression of the old value a and the update b).
+#: Reduction -> (numpy function that works in place, C expression of the old value a and the update b; W is a type whose
+#: sums do not overflow, NAN a test whether a is not a number).
 _REDUCTIONS: dict[str, tuple[Any, str]] = {
     "none": (None, ""),
-    "add": (np.add, "a + b"),
-    "mul": (np.multiply, "a * b"),
-    "max": (np.maximum, "a != a || a > b ? a : b"),
-    "min": (np.minimum, "a != a || a < b ? a : b"),
+    "add": (np.add, "(W)a + (W)b"),
+    "mul": (np.multiply, "(W)a * (W)b"),
+    "max": (np.maximum, "a > bNAN ? a : b"),
+    "min": (np.minimum, "a < bNAN ? a : b"),
 }
 
 
@@ -59,16 +60,18 @@ def _update(attrs: Attrs, x: np.ndarray, position: Any, updates: np.ndarray) -> 
 def _statement(attrs: Attrs, scalar: Scalar | None, target: str, update: str) -> str:
     if scalar is None:
         return f"{target} = {update};"
+    nan = " || a != a" if scalar.arithmetic in ("float", "double") else ""
+    expression = _REDUCTIONS[attrs.reduction][1].replace("W", scalar.wrapping).replace("NAN", nan)
     return (
         f"{{ {scalar.arithmetic} a = {scalar.load(target)}, b = {scalar.load(update)}; "
-        f"{target} = {scalar.store(_REDUCTIONS[attrs.reduction][1])}; }}"
+        f"{target} = {scalar.store(expression)}; }}"
     )
 
 
 def _valid_index(size: Dimension) -> str:
-    """Statements that move `index` (int64_t) into a size."""
+    """A statement that moves `index` (int64_t) into a size."""
     text = dimension_text(size)
-    return f"if (index < 0) index += {text}; if (index >= {text}) index = {text} - 1; if (index < 0) index = 0;"
+    return f"index = index < 0 ? (index < -{text} ? 0 : index + {text}) : index < {text} ? index : {text} - 1;"
 
 
 def _kernel(
@@ -203,7 +206,7 @@ def _nd_source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: S
         lines.append(f"      {update('out[target + j]', f'updates[(int64_t)i * {inner} + j]')}")
         lines.append("  }")
         if depth == 0:
-            lines[1] = "    int64_t target = 0;"
+            lines[1] = "    int64_t target = 0; (void)indices;"
         return "\n".join(lines)
 
     return _kernel(symbol, attrs, args, results[0], body)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from onnxc.kernel.tvm_api import Call, structural_walk, tirx
+from onnxc.kernel.lower import Lowered
+from onnxc.kernel.tvm_api import Call, s_tir, structural_walk, sym, tirx
 
 #: Functions so expensive that computing them again for every consumer does not pay.
 _EXPENSIVE = ("exp", "tanh", "erf", "log", "pow", "sin", "cos", "tan", "sigmoid", "asin", "acos", "atan", "sinh", "cosh")
+
+
+def new_schedule(lowered: Lowered) -> Any:
+    """A schedule for a function.
+
+    TVM's checks cannot see through fused loops of symbolic extents (their indices are not affine), and refuse what is
+    right. Rules therefore decide by their own questions, which stand in this file; the checks remain where all is static.
+    """
+    return s_tir.Schedule(lowered.func, enable_check=not lowered.variables)
 
 
 def all_blocks(sch: Any) -> list[Any]:
@@ -200,7 +210,7 @@ def contiguous_axes(sch: Any, block: Any) -> int:
 def _same(left: Any, right: Any) -> bool:
     if isinstance(left, tirx.IntImm) and isinstance(right, tirx.IntImm):
         return int(left) == int(right)
-    return bool(left.same_as(right))
+    return bool(left.same_as(right)) or bool(sym.Analyzer().can_prove_equal(left, right))
 
 
 def used_axes(indices: list[Any], axes: list[Any]) -> list[Any]:
