@@ -7,7 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from native import compile_model
+
+from tests.runtime.native import compile_model
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from native import compile_c, compile_model
 from onnxc.runtime_stub import abi
 from onnxc.runtime_stub.loader import InputError, LoadError, load
+
+from tests.runtime.native import compile_c, compile_model
 
 Library = Callable[..., Path]
 X = np.arange(6, dtype=np.float32).reshape(2, 3)

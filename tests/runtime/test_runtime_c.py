@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from native import COMPILER, HERE, RUNTIME, RUNTIME_SOURCES, WARNINGS, compile_c
 from onnxc.runtime_stub import abi
+
+from tests.runtime.native import COMPILER, HERE, RUNTIME, RUNTIME_SOURCES, WARNINGS, compile_c
 
 POOL_TEST = [HERE / "c" / "pool.c", *RUNTIME_SOURCES]
 CHECKS_TEST = [HERE / "c" / "checks.c", HERE / "models" / "rows.c", HERE / "models" / "weighted.c", *RUNTIME_SOURCES]

@@ -1,0 +1,198 @@
+"""onnxc behind ONNX's Backend interface, for programs and tests that are written against it.
+
+The model is compiled for this machine and stays loaded as long as what `prepare` returns::
+
+    import onnxc.backend
+
+    prepared = onnxc.backend.prepare(model)
+    (y,) = prepared.run([x])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
+
+import onnxc
+
+from .diagnostics import RunTimeValueError
+
+#: Inputs of more elements are data: no code is specialised for their values.
+PARAMETER_LIMIT = 64
+
+
+class CompiledModel(BackendRep):
+    """A model that was compiled, or will be as soon as it is called.
+
+    Some inputs must be known to compile a model: shapes, axes, the number of slices. They are found by compiling; where
+    there are any the model is compiled at its first call, with their values built in, and again for other values.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+    **options
+        For `onnxc.compile`.
+
+    Raises
+    ------
+    CompileError
+        The model cannot be compiled, whatever its inputs hold.
+    """
+
+    def __init__(self, model: onnx.ModelProto, **options: Any) -> None:
+        self._model, self._options = model, options
+        initialized = {tensor.name for tensor in model.graph.initializer}
+        self._inputs = [value.name for value in model.graph.input if value.name not in initialized]
+        self._outputs = [value.name for value in model.graph.output]
+        self._parameters: list[str] = []
+        self._compiled: dict[tuple[Any, ...], onnxc.Model] = {}
+        try:
+            self._compiled[()] = onnxc.compile(model, **options)
+        except RunTimeValueError as error:
+            if not error.inputs:
+                raise
+            self._parameters += error.inputs
+
+    def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """Run the model.
+
+        Parameters
+        ----------
+        inputs : sequence or mapping of array, or array
+            All inputs in the model's order, or by name; the array itself where there is one input.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            All outputs; also to be had by name, as ``result["name"]``.
+        """
+        if isinstance(inputs, Mapping):
+            feeds = dict(inputs)
+        else:
+            arrays = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+            if len(arrays) != len(self._inputs):
+                raise onnxc.InputError(f"found {len(arrays)} inputs, expected {len(self._inputs)}: {self._inputs}")
+            feeds = dict(zip(self._inputs, arrays, strict=True))
+        outputs = self._specialised(feeds).run({n: a for n, a in feeds.items() if n not in self._parameters})
+        return namedtupledict("Outputs", self._outputs)(*(outputs[name] for name in self._outputs))
+
+    def _specialised(self, feeds: Mapping[str, Any]) -> onnxc.Model:
+        """The model compiled for the values of its parameters."""
+        while True:
+            values = {name: np.asarray(feeds[name]) for name in self._parameters}
+            key = tuple((value.dtype.str, value.shape, value.tobytes()) for value in values.values())
+            if key in self._compiled:
+                return self._compiled[key]
+            try:
+                self._compiled[key] = onnxc.compile(with_constants(self._model, values), **self._options)
+            except RunTimeValueError as error:
+                found = [name for name in error.inputs if name not in values]
+                if not found or any(np.size(feeds[name]) > PARAMETER_LIMIT for name in found):
+                    raise
+                self._parameters += found
+
+
+def with_constants(model: onnx.ModelProto, values: Mapping[str, np.ndarray]) -> onnx.ModelProto:
+    """A copy of a model in which some inputs are initializers."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    kept = [value for value in model.graph.input if value.name not in values]
+    del result.graph.input[:]
+    result.graph.input.extend(kept)
+    result.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
+    return result
+
+
+class OnnxcBackend(Backend):
+    """Compiles for this machine's processor, which ONNX calls the device ``CPU``."""
+
+    @classmethod
+    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: Any) -> CompiledModel:
+        """Check and compile a model.
+
+        Parameters
+        ----------
+        model : onnx.ModelProto
+        device : str
+            ``CPU``.
+        **kwargs
+            Options of `onnxc.compile`, such as ``level``; others, which are for other backends, have no effect.
+
+        Raises
+        ------
+        CompileError
+            The model is broken, or uses what is not supported.
+        """
+        if not cls.supports_device(device):
+            raise onnxc.CompileError(f"there is no device '{device}'", expected="CPU")
+        super().prepare(model, device)
+        return CompiledModel(model, **_options(kwargs))
+
+    @classmethod
+    def run_model(cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any) -> tuple[Any, ...]:
+        """Compile a model and run it once."""
+        return cls.prepare(model, device, **kwargs).run(inputs)
+
+    @classmethod
+    def run_node(
+        cls,
+        node: onnx.NodeProto,
+        inputs: Any,
+        device: str = "CPU",
+        outputs_info: Sequence[tuple[np.dtype[Any], tuple[int, ...]]] | None = None,
+        **kwargs: Any,
+    ) -> tuple[Any, ...]:
+        """Compile a node and run it once.
+
+        Parameters
+        ----------
+        node : onnx.NodeProto
+        inputs : sequence of array, or array
+            One for each input that the node names.
+        device : str
+        outputs_info : sequence of (dtype, shape), optional
+            Not needed: the compiler infers it.
+        **kwargs
+            ``opset_version``, by default the newest; the others as for `prepare`.
+        """
+        if not cls.supports_device(device):
+            raise onnxc.CompileError(f"there is no device '{device}'", expected="CPU")
+        newest = onnx.defs.get_schema(node.op_type, domain=node.domain).since_version
+        version = kwargs.get("opset_version", newest if node.domain else onnx.defs.onnx_opset_version())
+        arrays = [np.asarray(array) for array in (inputs if isinstance(inputs, (list, tuple)) else [inputs])]
+        names = list(dict.fromkeys(name for name in node.input if name))
+        values = [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+            for name, array in zip(names, arrays, strict=True)
+        ]
+        graph = helper.make_graph(
+            [node], node.op_type, values, [onnx.ValueInfoProto(name=name) for name in node.output if name]
+        )
+        domains = [helper.make_opsetid(node.domain, version)]
+        if node.domain:
+            domains.append(helper.make_opsetid("", onnx.defs.onnx_opset_version()))
+        # Not through prepare: the outputs have no types, which the checker of whole models asks for.
+        return CompiledModel(helper.make_model(graph, opset_imports=domains), **_options(kwargs)).run(arrays)
+
+    @classmethod
+    def supports_device(cls, device: str) -> bool:
+        try:
+            return bool(Device(device).type == DeviceType.CPU)
+        except (AttributeError, ValueError):
+            return False
+
+
+def _options(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that `onnxc.compile` has, and that make a model which runs here."""
+    return {name: keywords[name] for name in ("level", "dims", "cc", "jobs", "threads") if name in keywords}
+
+
+prepare = OnnxcBackend.prepare
+run_model = OnnxcBackend.run_model
+run_node = OnnxcBackend.run_node
+supports_device = OnnxcBackend.supports_device

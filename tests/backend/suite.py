@@ -1,0 +1,70 @@
+"""The test cases of the onnx package, by names, and the list of those that pass.
+
+A name is ``kind/case``: ``node/test_relu``. Kinds are ``node`` (one operator each, also expanded by its function body),
+``simple``, ``pytorch-converted``, ``pytorch-operator`` and ``real`` (whole networks with constant weights).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx.backend.test.runner import Runner
+
+from onnxc.backend import CompiledModel, OnnxcBackend
+
+PASSING = Path(__file__).with_name("passing.txt")
+
+_HEADER = "# onnx "
+
+
+class SingleProcessBackend(OnnxcBackend):
+    """Compiles in this process: the tests run in several already."""
+
+    @classmethod
+    def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **kwargs: object) -> CompiledModel:
+        return super().prepare(model, device, jobs=1, **kwargs)
+
+
+@cache
+def cases() -> dict[str, Callable[[], None]]:
+    """Name of each case -> function that runs it and raises where it fails."""
+    # The package draws the inputs of its node tests as it is imported, and keeps copies of whole networks' data.
+    os.environ.setdefault("ONNX_HOME", tempfile.mkdtemp(prefix="onnxc-onnx-home-"))
+    np.random.seed(0)
+    found = {}
+    for class_name, tests in Runner(SingleProcessBackend).test_cases.items():
+        kind = re.sub(r"^OnnxBackend|ModelTest$", "", class_name)
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind).lower().replace("py-torch", "pytorch")
+        for name in dir(tests):
+            if name.startswith("test_") and name.endswith("_cpu"):
+                found[f"{kind}/{name.removesuffix('_cpu')}"] = _runner(tests, name)
+    return dict(sorted(found.items()))
+
+
+def _runner(tests: type, name: str) -> Callable[[], None]:
+    return lambda: getattr(tests(), name)()
+
+
+def passing() -> tuple[str, ...]:
+    """The names in the list, sorted."""
+    return tuple(line for line in PASSING.read_text().split("\n") if line and not line.startswith("#"))
+
+
+def listed_version() -> tuple[int, ...]:
+    """The version of onnx that the list was made with."""
+    return version_of(PASSING.read_text().split("\n", 1)[0].removeprefix(_HEADER))
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])
+
+
+def write_passing(names: Iterable[str]) -> None:
+    PASSING.write_text(f"{_HEADER}{onnx.__version__}\n" + "".join(f"{name}\n" for name in sorted(set(names))))

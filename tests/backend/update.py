@@ -1,0 +1,163 @@
+"""Run the onnx package's test cases and add those that pass to the list.
+
+    python -m tests.backend.update                 cases that are not in the list
+    python -m tests.backend.update --all           all cases
+    python -m tests.backend.update node/test_conv  cases whose name has one of these in it
+
+The list can only grow: a case in it that fails is reported, and stays. A case that crashes, or takes too long, costs only
+the process that ran it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import multiprocessing
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from tests.backend.suite import cases, passing, write_passing
+
+
+@dataclass
+class Worker:
+    """A process that runs cases one after the other."""
+
+    process: BaseProcess
+    connection: Connection
+    case: str = ""
+    deadline: float = 0.0
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def start_worker() -> Worker:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    return Worker(process, ours)
+
+
+def serve(connection: Connection) -> None:
+    """Take names, send back an empty text, or what went wrong."""
+    warnings.simplefilter("ignore")
+    all_cases = cases()
+    connection.send("ready")
+    while True:
+        try:
+            name = connection.recv()
+        except EOFError:
+            return
+        try:
+            all_cases[name]()
+            connection.send("")
+        except BaseException as error:  # whatever a case raises is its result
+            text = " ".join(str(error).split()) or "no message"
+            connection.send(f"{type(error).__name__}: {text}")
+
+
+def run_cases(names: Sequence[str], count: int, limit: float) -> Iterator[tuple[str, str]]:
+    """Run cases in processes; each name with an empty text, or what went wrong, as they end."""
+    waiting = collections.deque(names)
+    workers = [start_worker() for _ in range(min(count, len(names)))]
+    for worker in workers:
+        worker.deadline = time.monotonic() + 300  # to import TVM and to generate the cases
+    while workers:
+        now = time.monotonic()
+        ready = wait([w.connection for w in workers], max(0.0, min(w.deadline for w in workers) - now))
+        for index, worker in reversed(list(enumerate(workers))):
+            outcome = _outcome(worker, worker.connection in ready, limit)
+            if outcome is None:
+                continue
+            message, alive = outcome
+            if worker.case:
+                yield worker.case, message
+            elif not alive:
+                raise RuntimeError(f"a process for test cases did not start: {message}")
+            if not alive:
+                worker.stop()
+                del workers[index]
+                if waiting:
+                    worker = start_worker()
+                    worker.deadline = time.monotonic() + 300
+                    workers.append(worker)
+            elif waiting:
+                worker.case, worker.deadline = waiting.popleft(), time.monotonic() + limit
+                worker.connection.send(worker.case)
+            else:
+                worker.stop()
+                del workers[index]
+
+
+def _outcome(worker: Worker, ready: bool, limit: float) -> tuple[str, bool] | None:
+    """What a worker says, and whether it lives on; None while it works."""
+    if ready:
+        try:
+            return worker.connection.recv(), True
+        except (EOFError, ConnectionError):
+            worker.process.join()
+            return f"crash: exit code {worker.process.exitcode}", False
+    if time.monotonic() >= worker.deadline:
+        return f"not done after {limit:.0f} s", False
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="run the cases whose names have one of these in them")
+    parser.add_argument("--all", action="store_true", help="run cases that are in the list, too")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
+    parser.add_argument("--limit", type=float, default=120, help="seconds for a case")
+    parser.add_argument("--failures", metavar="FILE", help="write the failing cases and their reasons to a file")
+    options = parser.parse_args()
+
+    listed = set(passing())
+    everything = list(cases())
+    chosen = [n for n in everything if any(w in n for w in options.words)] if options.words else everything
+    chosen = [name for name in chosen if options.all or options.words or name not in listed]
+    results: dict[str, str] = {}
+    for name, message in run_cases(chosen, options.jobs, options.limit):
+        results[name] = message
+        if sys.stderr.isatty():
+            print(f"\r{len(results)}/{len(chosen)} ", end="", file=sys.stderr, flush=True)
+
+    failures = {name: message for name, message in sorted(results.items()) if message}
+    passed = set(results) - set(failures)
+    write_passing(listed | passed)
+    if options.failures:
+        with open(options.failures, "w") as file:
+            file.writelines(f"{name}\t{message}\n" for name, message in failures.items())
+    for message, names in _grouped(failures):
+        print(f"{len(names):5} {message[:150]}   ({', '.join(names[:3])})")
+    broken = sorted(listed & set(failures))
+    for name in broken:
+        print(f"in the list, but fails: {name}: {failures[name]}")
+    vanished = sorted(listed - set(everything))
+    for name in vanished:
+        print(f"in the list, but not in this version of onnx: {name}")
+    print(f"{len(passed)} of {len(chosen)} cases pass; {len(passed - listed)} are new; {len(listed | passed)} in the list")
+    return 1 if broken or vanished else 0
+
+
+def _grouped(failures: dict[str, str]) -> list[tuple[str, list[str]]]:
+    """Messages without what differs from case to case, with their cases, the most frequent first."""
+    groups: dict[str, list[str]] = {}
+    for name, message in failures.items():
+        case = name.split("/")[-1]
+        groups.setdefault(message.replace(case, "..."), []).append(name)
+    return sorted(groups.items(), key=lambda item: -len(item[1]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

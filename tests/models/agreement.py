@@ -1,0 +1,141 @@
+"""How far a compiled model is from ONNX Runtime."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import numpy_helper
+
+Arrays = Mapping[str, np.ndarray]
+
+#: Largest error of a float output, relative to the range of its values.
+FLOAT_BOUND = 1e-3
+
+#: Largest error of a quantized output, in steps of its quantisation.
+STEP_BOUND = 1.0
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The worst error over a model's outputs and runs.
+
+    Attributes
+    ----------
+    error : float
+        Relative to the range of the output's values over all runs; or in quantisation steps; infinite where types or
+        shapes differ, or where one has a NaN or an infinity and the other does not.
+    unit : str
+        ``range`` or ``steps``.
+    output : str
+        Where it is.
+    reason : str
+        What is wrong where the error is infinite.
+    """
+
+    error: float
+    unit: str
+    output: str
+    reason: str = ""
+
+    @property
+    def bound(self) -> float:
+        return FLOAT_BOUND if self.unit == "range" else STEP_BOUND
+
+    @property
+    def holds(self) -> bool:
+        # A step is computed as a difference of floats: allow its rounding.
+        return self.error <= self.bound * (1 + 1e-4)
+
+    def __str__(self) -> str:
+        if self.reason:
+            return f"output '{self.output}': {self.reason}"
+        if self.unit == "steps":
+            return f"{self.error:.3g} {'step' if self.error <= 1 else 'steps'}"
+        return f"{self.error:.1e}"
+
+
+def reference_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """ONNX Runtime's defaults on the CPU, without its warnings."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def reference_outputs(model: onnx.ModelProto, runs: Sequence[Arrays]) -> list[dict[str, np.ndarray]]:
+    session = reference_session(model)
+    names = [output.name for output in session.get_outputs()]
+    return [dict(zip(names, session.run(None, dict(feeds)), strict=True)) for feeds in runs]
+
+
+def compare(model: onnx.ModelProto, ours: Callable[[Arrays], Arrays], runs: Sequence[Arrays]) -> Agreement:
+    """Run both and compare all outputs."""
+    expected = reference_outputs(model, runs)
+    found = [ours(feeds) for feeds in runs]
+    agreements = [
+        _compare_output(name, [run[name] for run in expected], [run.get(name) for run in found], quantization_step(model, name))
+        for name in expected[0]
+    ]
+    return max(agreements, key=lambda agreement: agreement.error / agreement.bound)
+
+
+def _compare_output(
+    name: str, expected: Sequence[np.ndarray], found: Sequence[np.ndarray | None], step: float | None
+) -> Agreement:
+    unit = "range" if step is None else "steps"
+    for want, got in zip(expected, found, strict=True):
+        if got is None:
+            return Agreement(math.inf, unit, name, "missing")
+        if want.dtype != got.dtype or want.shape != got.shape:
+            reason = f"found {got.dtype} {got.shape}, expected {want.dtype} {want.shape}"
+            return Agreement(math.inf, unit, name, reason)
+        if want.dtype.kind != "f" and step is None:
+            if not np.array_equal(want, got):
+                return Agreement(math.inf, unit, name, f"{np.count_nonzero(want != got)} of {want.size} values differ")
+        elif not np.array_equal(np.isfinite(want), np.isfinite(got)):
+            count = np.count_nonzero(np.isfinite(want) != np.isfinite(got))
+            return Agreement(math.inf, unit, name, f"{count} values are infinite or NaN in one only")
+    if expected[0].dtype.kind not in "fiu":
+        return Agreement(0.0, unit, name)
+    pairs = [_finite(want, got) for want, got in zip(expected, found, strict=True)]
+    difference = max((float(np.max(np.abs(want - got))) for want, got in pairs if want.size), default=0.0)
+    scale = step if step is not None else _range([want for want, _ in pairs])
+    return Agreement(difference / scale, unit, name)
+
+
+def _finite(want: np.ndarray, got: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    assert got is not None
+    mask = np.isfinite(want)
+    return want[mask].astype(np.float64), got[mask].astype(np.float64)
+
+
+def _range(arrays: Sequence[np.ndarray]) -> float:
+    """Largest less smallest value; of an output that is always the same number, its magnitude."""
+    values = np.concatenate([array.reshape(-1) for array in arrays])
+    if not values.size:
+        return 1.0
+    low, high = float(values.min()), float(values.max())
+    return high - low or abs(high) or 1.0
+
+
+def quantization_step(model: onnx.ModelProto, output: str) -> float | None:
+    """The step of a quantized output; None for one that is not quantized.
+
+    An output of integers from a node ``Q...`` has the step 1. A float output is quantized if a DequantizeLinear computes
+    it, perhaps followed by nodes that only move elements; its step is that node's scale, the largest where there is one
+    for each channel.
+    """
+    producers = {name: node for node in model.graph.node for name in node.output}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    node = producers.get(output)
+    while node is not None and node.op_type in ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Identity"):
+        node = producers.get(node.input[0])
+    if node is None:
+        return None
+    if node.op_type == "DequantizeLinear" and node.input[1] in constants:
+        return float(np.max(numpy_helper.to_array(constants[node.input[1]])))
+    return 1.0 if node.op_type.startswith("Q") else None
