@@ -81,7 +81,7 @@ class Source:
         try:
             token.name  # noqa: B018
         except ValueError as error:
-            raise self.error(token.line, token.column, f"the string {token.text} is broken: {error}") from error
+            raise self.error(token.line, token.column, f"the string {token.text} is broken") from error
 
     def error(self, line: int, column: int, found: str, expected: str = "", remedy: str = "") -> CompileError:
         """An error with the line that it is in and a caret under the place."""
@@ -105,6 +105,6 @@ def parse_location(source: Source, token: Token, model: str) -> Location:
         try:
             fields[match.group(1) or "node"] = json.loads(match.group(2))
         except ValueError as error:
-            raise source.error(token.line, token.column + match.start(2), f"the string is broken: {error}") from error
+            raise source.error(token.line, token.column + match.start(2), "the string is broken") from error
         position = match.end()
     return Location(**fields)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from ..diagnostics import NOWHERE, CompileError, Location
-from .dimension import Dim, Dimension, maximum, minimum
 from .expr import (
     Atom,
     Attrs,
@@ -29,12 +28,11 @@ from .expr import (
 )
 from .lexer import Source, Token, parse_location
 from .printer import data_path
-from .types import DTYPES, FuncType, MapType, OptionalType, SequenceType, TensorType, TupleType, Type
+from .type_parser import WORDS, TypeParser
+from .types import DTYPES, TensorType, TupleType, Type
 
 #: ``(op name, attrs, argument types) -> (complete attrs, type)``: gives the types that a text leaves out.
 Infer = Callable[[str, dict[str, Any], list[Type]], tuple[Attrs, Type]]
-
-_WORDS = {"True": True, "False": False, "None": None}
 
 
 def parse_module(
@@ -74,58 +72,25 @@ def load_text(path: str | Path, *, infer: Infer | None = None) -> Module:
     return parse_module(text, data, infer=infer, file=path.name)
 
 
-class _Parser:
+def _nested_shape(values: Any) -> tuple[int, ...] | None:
+    """Shape of nested lists; None where it is not one."""
+    if not isinstance(values, list):
+        return ()
+    shapes = {_nested_shape(v) for v in values}
+    if len(shapes) > 1 or None in shapes:
+        return None
+    inner = shapes.pop() if shapes else ()
+    return None if inner is None else (len(values), *inner)
+
+
+class _Parser(TypeParser):
     def __init__(self, source: Source, data: Mapping[str, np.ndarray], infer: Infer | None) -> None:
-        self._source, self._data, self._infer = source, data, infer
-        self._tokens, self._position = source.tokens, 0
+        super().__init__(source)
+        self._data, self._infer = data, infer
         self._constants: dict[str, Constant] = {}
         self._functions: dict[str, Function] = {}
         self._scope: dict[str, Var] = {}
         self._model = ""
-
-    # Tokens
-
-    @property
-    def _next(self) -> Token:
-        return self._tokens[self._position]
-
-    def _at(self, *texts: str) -> bool:
-        return self._next.text in texts and self._next.kind in ("word", "mark")
-
-    def _take(self) -> Token:
-        token = self._next
-        self._position += 1
-        return token
-
-    def _accept(self, text: str) -> bool:
-        if not self._at(text):
-            return False
-        self._position += 1
-        return True
-
-    def _expect(self, text: str) -> Token:
-        if not self._at(text):
-            self._fail(expected=f"'{text}'")
-        return self._take()
-
-    def _expect_kind(self, kind: str, expected: str) -> Token:
-        if self._next.kind != kind:
-            self._fail(expected=expected)
-        return self._take()
-
-    def _fail(self, found: str = "", expected: str = "", at: Token | None = None, remedy: str = "") -> NoReturn:
-        token = at or self._next
-        shown = "the text ends here" if token.kind == "end" else f"found '{token.text}'"
-        raise self._source.error(token.line, token.column, found or shown, expected, remedy)
-
-    def _list(self, close: str, item: Callable[[], Any]) -> list[Any]:
-        """Items between commas up to a closing mark; a comma may follow the last."""
-        items = []
-        while not self._accept(close):
-            items.append(item())
-            if not self._at(close):
-                self._expect(",")
-        return items
 
     def _location(self, token: Token) -> Location:
         comment = self._source.locations.get(token.line)
@@ -343,15 +308,16 @@ class _Parser:
         dtype = self._dtype()
         start = self._next
         shape = tuple(self._list(")", self._dimension)) if self._accept("(") else None
-        array = np.array(self._nested(dtype), dtype=object) if dtype == "string" else None
-        if array is None:
-            values = self._nested(dtype)
-            try:
-                array = np.array(values).astype(DTYPES[dtype][0])
-                if array.dtype.kind in "iu" and np.any(array.astype(object) != np.array(values, dtype=object)):
-                    self._fail(f"an element does not fit into {dtype}", at=start)
-            except (ValueError, TypeError, OverflowError) as error:
-                self._fail(f"the constant is broken: {error}", f"equally long lists of {dtype}", start)
+        values = self._nested(dtype)
+        if (found := _nested_shape(values)) is None:
+            self._fail("the lists in the constant are not equally long", at=start)
+        elements = np.array(values, dtype=object).reshape(found)
+        try:
+            array = elements if dtype == "string" else elements.astype(DTYPES[dtype][0])
+        except OverflowError:
+            self._fail(f"an element does not fit into {dtype}", at=start)
+        if dtype.startswith(("int", "uint")) and np.any(array.astype(object) != elements):
+            self._fail(f"an element does not fit into {dtype}", at=start)
         if shape is not None:
             if array.size or not all(isinstance(d, int) for d in shape) or 0 not in shape:
                 self._fail("a shape before elements", "a shape with a 0 in it, and []", start)
@@ -370,7 +336,7 @@ class _Parser:
         if dtype == "bool":
             if not self._at("True", "False"):
                 self._fail(expected="True or False")
-            return _WORDS[self._take().text]
+            return WORDS[self._take().text]
         if kind == "c":
             self._expect("complex")
             self._expect("(")
@@ -408,8 +374,8 @@ class _Parser:
     def _attribute(self) -> Any:
         if self._next.kind == "string":
             return self._take().name
-        if self._next.text in _WORDS and self._next.kind == "word":
-            return _WORDS[self._take().text]
+        if self._next.text in WORDS and self._next.kind == "word":
+            return WORDS[self._take().text]
         if self._at("float") and self._tokens[self._position + 1].text == "(":
             return self._special_float()
         if self._at("(") and self._parenthesis_is_tuple():
@@ -442,80 +408,3 @@ class _Parser:
                 if depth == 0:
                     break
         return self._tokens[self._position + 1].text == ")"
-
-    # Dimensions and types
-
-    def _dimension(self) -> Dimension:
-        total = self._term()
-        while self._at("+", "-"):
-            total = total + self._term() if self._take().text == "+" else total - self._term()
-        return total
-
-    def _term(self) -> Dimension:
-        total = self._factor()
-        while self._at("*", "//", "%"):
-            operator = self._take()
-            right = self._factor()
-            if operator.text == "*":
-                total = total * right
-            elif right == 0:
-                self._fail("division of a dimension by zero", at=operator)
-            else:
-                total = total // right if operator.text == "//" else total % right
-        return total
-
-    def _factor(self) -> Dimension:
-        if self._accept("-"):
-            return -self._factor()
-        if self._next.kind == "integer":
-            return int(self._take().text)
-        if self._accept("("):
-            inner = self._dimension()
-            self._expect(")")
-            return inner
-        if self._at("max", "min") and self._tokens[self._position + 1].text == "(":
-            extreme = maximum if self._take().text == "max" else minimum
-            self._expect("(")
-            left = self._dimension()
-            self._expect(",")
-            right = self._dimension()
-            self._expect(")")
-            return extreme(left, right)
-        if self._next.kind == "word" and "." not in self._next.text and self._next.text not in _WORDS:
-            return Dim.symbol(self._take().text)
-        self._fail(expected="a value")
-
-    def _dtype(self) -> str:
-        if self._next.text not in DTYPES:
-            self._fail(expected="an element type, such as float32")
-        return self._take().text
-
-    def _type(self) -> Type:
-        if self._accept("("):
-            return TupleType(tuple(self._list(")", self._type)))
-        token = self._expect_kind("word", "a type, such as Tensor[(2, 3), float32]")
-        if token.text == "fn":
-            self._expect("(")
-            params = tuple(self._list(")", self._type))
-            self._expect("->")
-            return FuncType(params, self._type())
-        if token.text not in ("Tensor", "Sequence", "Optional", "Map"):
-            self._fail(expected="a type, such as Tensor[(2, 3), float32]", at=token)
-        self._expect("[")
-        type_ = self._bracketed_type(token.text)
-        self._expect("]")
-        return type_
-
-    def _bracketed_type(self, kind: str) -> Type:
-        if kind == "Sequence":
-            return SequenceType(self._type())
-        if kind == "Optional":
-            return OptionalType(self._type())
-        if kind == "Map":
-            key = self._dtype()
-            self._expect(",")
-            return MapType(key, self._type())
-        self._expect("(")
-        shape = tuple(self._list(")", self._dimension))
-        self._expect(",")
-        return TensorType(shape, self._dtype())

@@ -86,7 +86,7 @@ class _Verifier:
         self._binding: Binding | None = None
 
     def function(self, function: Function, outer: frozenset[Var] = frozenset()) -> None:
-        scope = set(outer)
+        scope, enclosing = set(outer), self._binding
         for param in function.params:
             self._bind(param, scope)
         for binding in function.bindings:
@@ -96,11 +96,10 @@ class _Verifier:
             if function.is_primitive:
                 self._check_primitive(binding.value)
             found = self._type(binding.value, frozenset(scope))
-            self._binding = binding  # the nested functions have changed it
             if found != binding.var.type:
                 self._fail(f"its expression has the type {found}")
             self._bind(binding.var, scope)
-        self._binding = None
+        self._binding = enclosing
         self._check_atom(function.result, scope)
 
     def _bind(self, var: Var, scope: set[Var]) -> None:
