@@ -238,7 +238,7 @@ class _Builder:
         elif isinstance(value, TupleGetItem):
             self.values[var] = [self.values[value.tuple][value.index]]
         elif isinstance(value, If):
-            return self.branch(var, value)
+            return [self.branch(var, value)]
         elif isinstance(value, While):
             raise CompileError("loops are not supported yet", value.location)
         elif isinstance(value.op, GlobalVar):

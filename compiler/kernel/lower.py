@@ -88,6 +88,7 @@ def lower(function: Function) -> Lowered:
             assert isinstance(value.op, str)
             compute = relay_op.get(value.op).compute
             assert compute is not None, value.op
+            T.result_types = tensor_fields(binding.var.type)
             scope[binding.var] = compute(T, value.attrs, *map(atom, value.args))
         elif isinstance(value, Tuple):
             scope[binding.var] = tuple(map(atom, value.fields))

@@ -17,6 +17,7 @@ from tvm.target import Target as TvmTarget
 from tvm.tirx import transform as tirx_transform
 
 from ..relay.dimension import Dim, Dimension, fold
+from ..relay.types import TensorType
 
 __all__ = [
     "INPLACE",
@@ -57,6 +58,7 @@ class TensorExpressions:
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
         self._variables = variables
+        self.result_types: Sequence[TensorType] = ()  # of the call under computation
 
     # Shapes
 
@@ -77,6 +79,13 @@ class TensorExpressions:
     def index(self, dim: Dimension | Any) -> Any:
         """The int32 expression of a dimension, also where that is an integer."""
         return tirx.const(dim, "int32") if isinstance(dim, int) else self.dim(dim)
+
+    def result_shape(self, index: int = 0) -> list[Any]:
+        """Shape of the call's result by its type.
+
+        Prefer it to arithmetic on the arguments' shapes: TVM cannot prove that two ways to say one size are equal.
+        """
+        return [self.dim(d) for d in self.result_types[index].shape]
 
     def shape(self, tensor: Any) -> list[Any]:
         """Dimensions of a tensor: Python integers where static, else TVM expressions."""

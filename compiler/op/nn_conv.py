@@ -62,10 +62,6 @@ def _compute(T: Any, attrs: Attrs, data: Any, kernel: Any, bias: Any = None) -> 
     total = wide_dtype(dtype)
     before, after = attrs.padding[:spatial], attrs.padding[spatial:]
     padded = pad_stage(T, data, before, after, T.const(0, T.dtype(data)), "conv_pad")
-    out = [
-        T.floor_div(size + T.dim(b) + T.dim(a) - (w - 1) * d - 1, stride) + 1
-        for size, b, a, w, d, stride in zip(sizes, before, after, windows, attrs.dilations, attrs.strides, strict=True)
-    ]
     channel = T.reduce_axis(group_channels, "ic")
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(windows)]
     per_group = out_channels // groups
@@ -76,8 +72,7 @@ def _compute(T: Any, attrs: Attrs, data: Any, kernel: Any, bias: Any = None) -> 
         value = T.cast(padded(n, source, *at), total) * T.cast(kernel(o, channel, *offsets), total)
         return T.sum(value, [channel, *offsets])
 
-    shape = (batch, out_channels, *out)
-    return finish_sums(T, "conv", T.compute(shape, body, "conv"), dtype, bias)
+    return finish_sums(T, "conv", T.compute(T.result_shape(), body, "conv"), dtype, bias)
 
 
 register(

@@ -73,12 +73,8 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     before, after = attrs.padding[:spatial], attrs.padding[spatial:]
     # Spatial axes are 2 on, here too; the block behind them has no padding.
     padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
-    out = [
-        T.floor_div(size + T.dim(b) + T.dim(a) - (w - 1) * d - 1, stride) + 1
-        for size, b, a, w, d, stride in zip(sizes, before, after, window, attrs.dilations, attrs.strides, strict=True)
-    ]
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
-    shape = (batch, chunks, *out, out_block)
+    shape = T.result_shape()
 
     def at(position: Sequence[Any]) -> list[Any]:
         return [p * s + k * d for p, s, k, d in zip(position, attrs.strides, offsets, attrs.dilations, strict=True)]

@@ -71,7 +71,8 @@ class _Rewriter:
             value = map_atoms(value, self.plain_atom)
             value = map_subfunctions(value, lambda f: _Rewriter(self.target).run(f))
             self.bindings.append(Binding(binding.var, value))
-        return replace(function, bindings=tuple(self.bindings), result=self.plain_atom(function.result))
+        result = self.plain_atom(function.result)  # may add a binding
+        return replace(function, bindings=tuple(self.bindings), result=result)
 
     def emit(self, op: str, args: tuple[Atom, ...], like: Call, name: str, **attrs: object) -> Var:
         found = relay_op.get(op)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from onnxc.kernel.lower import Lowered
-from onnxc.kernel.tvm_api import s_tir
 from onnxc.target import Target
 
 from . import blocks as b
@@ -21,7 +20,7 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
     """Schedule a function around ``nn.conv_blocked``; None for others."""
     if lowered.anchor is None or lowered.anchor.op != "nn.conv_blocked":
         return None
-    sch = s_tir.Schedule(lowered.func)
+    sch = b.new_schedule(lowered)
     b.inline_injective(sch)
     anchors = [k for k in b.all_blocks(sch) if b.name_of(sch, k) in ("conv_blocked", "conv_depthwise")]
     if len(anchors) != 1:

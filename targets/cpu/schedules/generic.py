@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from onnxc.kernel.lower import Lowered
-from onnxc.kernel.tvm_api import s_tir
 from onnxc.target import Target
 
 from . import blocks as b
@@ -18,7 +17,7 @@ CHUNK = 4096
 
 def schedule(lowered: Lowered, target: Target) -> Any:
     """Schedule any primitive function; returns the PrimFunc."""
-    sch = s_tir.Schedule(lowered.func)
+    sch = b.new_schedule(lowered)
     b.inline_injective(sch)
     for block in b.all_blocks(sch):
         if not b.is_reduction(sch, block) and not b.feeding_reduction(sch, block):

@@ -19,7 +19,7 @@ from . import blocks as b
 
 def schedule(lowered: Lowered, target: Target) -> Any | None:
     """Schedule a function whose reductions all run over the last axes of what they read; None for others."""
-    sch = s_tir.Schedule(lowered.func, enable_check=False)
+    sch = b.new_schedule(lowered)
     b.inline_injective(sch)
     blocks = b.all_blocks(sch)
     reductions = [k for k in blocks if b.is_reduction(sch, k)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from onnxc.kernel.lower import Lowered
-from onnxc.kernel.tvm_api import s_tir
 from onnxc.target import Target
 
 from ...cpu.schedules import blocks as b
@@ -17,7 +16,7 @@ from ...cpu.schedules import blocks as b
 
 def schedule(lowered: Lowered, target: Target) -> Any:
     """Schedule any primitive function; returns the PrimFunc."""
-    sch = s_tir.Schedule(lowered.func)
+    sch = b.new_schedule(lowered)
     b.inline_injective(sch, keep_padded=False)
     for block in b.all_blocks(sch):
         if b.is_reduction(sch, block):
