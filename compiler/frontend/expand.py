@@ -20,9 +20,8 @@ def expand_function(node: Node) -> onnx.FunctionProto:
         The schema has no body for this operator and these inputs.
     """
     proto = node.proto
-    domain = "" if proto.domain == "ai.onnx" else proto.domain
     try:
-        schema = onnx.defs.get_schema(proto.op_type, node.opset, domain)
+        schema = onnx.defs.get_schema(proto.op_type, node.opset, node.domain)
     except onnx.defs.SchemaError as error:
         raise node.error(f"the operator is unknown in opset {node.opset}") from error
     if schema.has_function:

@@ -24,7 +24,7 @@ _SHOWN_ELEMENTS = 1024
 
 def explain(node: Node) -> CompileError | None:
     """The error of a node that breaks the rules of ONNX; None where it keeps them, so that the fault is ours."""
-    domain = "" if node.proto.domain == "ai.onnx" else node.proto.domain
+    domain = node.domain
     try:
         schema = onnx.defs.get_schema(node.proto.op_type, node.opset, domain)
     except onnx.defs.SchemaError:
@@ -32,7 +32,9 @@ def explain(node: Node) -> CompileError | None:
     try:
         context = type(onnx.checker.DEFAULT_CONTEXT)()
         context.ir_version = onnx.IR_VERSION
-        context.opset_imports = {domain: node.opset}
+        # Graphs inside the node may need the default domain.
+        versions = {"": onnx.defs.onnx_opset_version(), domain: node.opset}
+        context.opset_imports = versions
         onnx.checker.check_node(node.proto, context)
         types = {n: type_proto(a.type) for n, a in zip(node.proto.input, node.inputs, strict=False) if a is not None}
         data = {
@@ -40,7 +42,7 @@ def explain(node: Node) -> CompileError | None:
             for name, atom in zip(node.proto.input, node.inputs, strict=False)
             if isinstance(atom, Constant) and atom.array.size <= _SHOWN_ELEMENTS
         }
-        imports = [onnx.helper.make_opsetid(domain, node.opset)]
+        imports = [onnx.helper.make_opsetid(*entry) for entry in versions.items()]
         onnx.shape_inference.infer_node_outputs(schema, node.proto, types, data, opset_imports=imports)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, TypeError) as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]

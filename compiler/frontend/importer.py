@@ -219,7 +219,7 @@ class _Importer:
         node = Node(proto, inputs, self.versions.get(domain, 1), location, builder, convert_graph)
         with located(location):
             key = (proto.domain, proto.op_type)
-            result = self.functions[key] if key in self.functions else self._convert(node, domain)
+            result = self.functions[key] if key in self.functions else self._convert(node)
             if isinstance(result, onnx.FunctionProto):
                 self._inline(result, node, scope)
                 return
@@ -230,9 +230,9 @@ class _Importer:
         if missing:
             raise CompileError(f"output '{missing[0]}' is not supported", location)
 
-    def _convert(self, node: Node, domain: str) -> Any:
+    def _convert(self, node: Node) -> Any:
         """Results of a node's converter, or, without one that wants the node, the schema's function body."""
-        convert = find_converter(domain, node.proto.op_type)
+        convert = find_converter(node.domain, node.proto.op_type)
         try:
             result = NotImplemented if convert is None else convert(node)
             return expand_function(node) if result is NotImplemented else result
@@ -279,6 +279,8 @@ class _Importer:
     def _array(self, tensor: onnx.TensorProto | onnx.SparseTensorProto, name: str) -> np.ndarray:
         with located(Location(tensor=name)):
             try:
+                if any(dim < 0 for dim in tensor.dims):
+                    raise ValueError("a dimension is negative")
                 if isinstance(tensor, onnx.SparseTensorProto):
                     return dense_array(tensor)
                 if onnx.external_data_helper.uses_external_data(tensor):

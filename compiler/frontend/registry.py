@@ -83,6 +83,11 @@ class Node:
     convert_graph: Callable[[onnx.GraphProto], tuple[FunctionBuilder, list[Atom]]]
 
     @property
+    def domain(self) -> str:
+        """The operator's domain; empty for ONNX's own."""
+        return "" if self.proto.domain == "ai.onnx" else self.proto.domain
+
+    @property
     def output_count(self) -> int:
         return len(self.proto.output)
 
@@ -114,8 +119,25 @@ class Node:
         """Attribute as integer, float, str, tuple of these, numpy array (tensor), or GraphProto; else the default."""
         for attribute in self.proto.attribute:
             if attribute.name == name:
+                self._check_attribute(attribute)
                 return attribute_value(attribute)
         return default
+
+    def _check_attribute(self, attribute: onnx.AttributeProto) -> None:
+        """An attribute must have the type that the operator's schema gives it; exporters write whole floats as ints."""
+        try:
+            schema = onnx.defs.get_schema(self.proto.op_type, self.opset, self.domain)
+        except onnx.defs.SchemaError:
+            return
+        if attribute.name not in schema.attributes:
+            return
+        kinds = onnx.AttributeProto.AttributeType
+        expected, found = int(schema.attributes[attribute.name].type.value), attribute.type
+        if found not in (expected, kinds.Value("INT") if expected == kinds.Value("FLOAT") else expected):
+            raise self.error(
+                f"the attribute '{attribute.name}' has the type {kinds.Name(found).lower()}",
+                expected=kinds.Name(expected).lower(),
+            )
 
     def required_attr(self, name: str) -> Any:
         value = self.attr(name)
@@ -200,9 +222,7 @@ class Node:
             self.location,
             inputs=inputs,
             expected=expected,
-            remedy=f"make the model's input {names} an initializer"
-            if names
-            else "export the model with constant shapes",
+            remedy=remedy,
         )
 
     def _name(self) -> str:
@@ -214,10 +234,11 @@ def attribute_value(attribute: onnx.AttributeProto) -> Any:
     value = onnx.helper.get_attribute_value(attribute)
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    if isinstance(value, onnx.TensorProto):
-        return onnx.numpy_helper.to_array(value)
-    if isinstance(value, onnx.SparseTensorProto):
-        return dense_array(value)
+    if isinstance(value, (onnx.TensorProto, onnx.SparseTensorProto)):
+        try:
+            return onnx.numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else dense_array(value)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise CompileError(f"the attribute '{attribute.name}' is a broken tensor: {error}") from error
     if isinstance(value, (onnx.GraphProto, onnx.TypeProto, int, float, str)):
         return value
     return tuple(v.decode("utf-8", "surrogateescape") if isinstance(v, bytes) else v for v in value)
