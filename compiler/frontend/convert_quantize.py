@@ -26,7 +26,7 @@ def convert_quantize_linear(node: Node) -> Any:
         scale,
         zero_point,
         dtype=node.dtype_attr("output_dtype", _type(zero_point).dtype if zero_point is not None else "uint8"),
-        precision=node.dtype_attr("precision", _division_dtype(scale)),
+        precision=_precision(node.dtype_attr("precision", _type(scale).dtype)),
         axis=_quantized_axis(node),
         block_size=node.attr("block_size", 0),
         saturate=bool(node.attr("saturate", 1)),
@@ -106,7 +106,7 @@ def quantized(
     """A call of `qnn.quantize`; the result's type is that of the zero point, or else uint8."""
     if dtype is None:
         dtype = "uint8" if zero_point is None else _type(zero_point).dtype
-    attrs.setdefault("precision", _division_dtype(scale))
+    attrs.setdefault("precision", _precision(_type(scale).dtype))
     return node.call("qnn.quantize", *_present(x, scale, zero_point), dtype=dtype, **attrs)
 
 
@@ -179,10 +179,9 @@ def _quantized_axis(node: Node) -> int:
     return normalize_axis(node.proto.op_type, node.attr("axis", 1), rank)
 
 
-def _division_dtype(scale: Atom) -> str:
-    """The element type in which a number is divided by a scale."""
-    dtype = _type(scale).dtype
-    return dtype if dtype in FLOATS else "float64" if dtype == "int32" else "float32"
+def _precision(dtype: str) -> str:
+    """The type in which Relay divides where ONNX would in another: 16-bit floats are not rounded to in between."""
+    return "float64" if dtype in ("float64", "int32") else "float32"
 
 
 def _present(*atoms: Atom | None) -> list[Atom]:

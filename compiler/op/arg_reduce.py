@@ -36,7 +36,8 @@ def _define(name: str, find: Callable[..., Any], pick: str) -> None:
         extent = T.index(T.shape(x)[attrs.axis])
         outside = T.const(-1, "int32") if attrs.last else extent
         identity = lowest if pick == "maximum" else highest
-        better = T.reducer(getattr(T, pick), lambda t: T.const(identity(t), t), name)
+        choose = getattr(T, pick)
+        better = T.reducer(lambda a, b: choose(a, b), lambda t: T.const(identity(t), t), name)
         nearest = T.max_reduce if attrs.last else T.min_reduce
         best = reduction(T, x, axes, True, lambda read, k: better(read(x), k), f"{name}_value")
 

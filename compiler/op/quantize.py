@@ -16,7 +16,6 @@ from ..diagnostics import CompileError
 from ..relay.dimension import Dim
 from ..relay.expr import Attrs
 from ..relay.types import DTYPES, TensorType, Type
-from .accumulate import wide_dtype, widen
 from .base import FLOATS, REQUIRED, FusionKind, Op, check_dtype, register, tensors
 from .cast import SMALL_FLOATS, SMALL_INTEGERS, check_kernel_dtypes, integer_to, saturated_cast
 
@@ -82,7 +81,7 @@ def _quantize_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     check_dtype("qnn.quantize", x.dtype, (*FLOATS, "int32"))
     check_dtype("qnn.quantize: scale", parameters[0].dtype, (*SCALES, "int32"))
     check_dtype("qnn.quantize: result", attrs.dtype, (*QUANTIZED_INTEGERS, *QUANTIZED_FLOATS))
-    check_dtype("qnn.quantize: precision", attrs.precision, FLOATS)
+    check_dtype("qnn.quantize: precision", attrs.precision, ("float32", "float64"))
     if len(parameters) == 2 and parameters[1].dtype != attrs.dtype:
         raise CompileError(
             f"qnn.quantize: a zero point of {parameters[1].dtype} for a result of {attrs.dtype}",
@@ -96,8 +95,7 @@ def _quantize_reference(
     attrs: Attrs, x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray | None = None
 ) -> np.ndarray:
     precision, target = DTYPES[attrs.precision][0], DTYPES[attrs.dtype][0]
-    divisor = widen(_spread(scale, x, attrs).astype(precision))
-    quotient = widen((widen(x.astype(precision)) / divisor).astype(precision))
+    quotient = x.astype(precision) / _spread(scale, x, attrs).astype(precision)
     if attrs.dtype in QUANTIZED_FLOATS:
         return saturated_cast(quotient, target) if attrs.saturate else quotient.astype(target)
     value = np.rint(quotient).astype(np.float64)
@@ -110,17 +108,14 @@ def _quantize_reference(
 
 def _quantize_compute(T: Any, attrs: Attrs, x: Any, scale: Any, zero_point: Any = None) -> Any:
     check_kernel_dtypes("qnn.quantize", T.dtype(scale), attrs.dtype)
-    wide = wide_dtype(attrs.precision)
-    low, high = (T.const(bound, wide) for bound in integer_range(attrs.dtype))
+    precision = attrs.precision
+    low, high = (T.const(bound, precision) for bound in integer_range(attrs.dtype))
 
     def element(*indices: Any) -> Any:
-        data, divisor = (
-            T.cast(T.cast(value, attrs.precision), wide) for value in (x(*indices), _read(T, scale, indices, attrs))
-        )
-        quotient = T.cast(T.cast(data / divisor, attrs.precision), wide)
+        quotient = T.cast(x(*indices), precision) / T.cast(_read(T, scale, indices, attrs), precision)
         value = T.math("nearbyint", quotient)
         if zero_point is not None:
-            value = value + T.cast(_read(T, zero_point, indices, attrs), wide)
+            value = value + T.cast(_read(T, zero_point, indices, attrs), precision)
         integer = T.cast(T.minimum(T.maximum(value, low), high), "int32")
         return integer_to(T, integer, attrs.dtype)
 
