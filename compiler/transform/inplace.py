@@ -140,7 +140,7 @@ def _last_uses(function: Function, roots: dict[Var, Var]) -> dict[Var, int]:
         for var in used:
             last[roots.get(var, var)] = index
     if isinstance(function.result, Var):
-        last[roots[function.result]] = len(function.bindings)
+        last[roots.get(function.result, function.result)] = len(function.bindings)
     return last
 
 
