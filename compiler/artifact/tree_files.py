@@ -35,27 +35,25 @@ project({name} C)
 add_library({name} STATIC
 {sources})
 target_include_directories({name} PUBLIC ${{CMAKE_CURRENT_SOURCE_DIR}})
-set_target_properties({name} PROPERTIES C_STANDARD 99 C_STANDARD_REQUIRED ON)
+set_target_properties({name} PROPERTIES C_STANDARD {standard} C_STANDARD_REQUIRED ON)
 {libraries}"""
 
 _README = """\
 # {title}
 
-C99, made by onnxc from an ONNX model for the target {target}. It needs {needs}: no file system, no malloc, no global
-variables that change. Compile all files ending in `.c` with the compiler of your choice, or type `make`.
+An ONNX model in C99, made by onnxc for the target {target}.
+
+It needs no file system, no malloc and no operating system: of the C library only `<math.h>` and `<string.h>`. It has no
+global variables that change. Compile all files that end in `.c` with the compiler of your choice, or type `make`.
 
 | file | |
 |---|---|
 | `{name}.h` | the interface of the model: read this first |
 | `{name}.c` | the model, one line for each kernel call |
-| `*_kernels.c` and others | the kernels |
-| `{name}_weights.c` | {weights} bytes of constants |
-| `onnxc_runtime.h`, `onnxc_runtime.c` | what all models share: checks of tensors, parallel loops |
-
-A run needs {arena} bytes of scratch memory (the arena), which the caller gives; nothing in it is kept from one run to
-the next. With GCC or Clang add `-fno-strict-aliasing` when you build with link-time optimisation, since tensors of
-different types share the arena. Without files and threads the weights can be moved to another memory: compile
-`{name}_weights.c` with `-DONNXC_WEIGHTS_SECTION='".your_section"'`.
+{rows}
+A run needs {arena} bytes of scratch memory, the arena. The caller gives it; no run leaves anything there for the next.
+Tensors of different types share it, so add `-fno-strict-aliasing` if you build with link-time optimisation. To move the
+weights into a section of their own, compile `{name}_weights.c` with `-DONNXC_WEIGHTS_SECTION='".your_section"'`.
 
 ```c
 {example}```
@@ -77,7 +75,9 @@ def tree_texts(compiled: Compiled, parts: Parts) -> dict[str, str]:
     """Names and texts of the files."""
     name, program, target = compiled.name, compiled.program, compiled.target
     sources = sorted([*parts.sources, *parts.runtime, *([f"{name}_weights.c"] if parts.weights is not None else [])])
-    flags = ["-std=c99", "-O2", "-fno-strict-aliasing", *([] if target.hosted else target.toolchain.flags)]
+    # The thread pool has C11's atomics.
+    standard = "11" if target.hosted else "99"
+    flags = [f"-std=c{standard}", "-O2", "-fno-strict-aliasing", *([] if target.hosted else target.toolchain.flags)]
     prefix = "" if target.hosted else target.toolchain.gcc_prefixes[0]
     makefile = _MAKEFILE.format(
         name=name,
@@ -90,18 +90,30 @@ def tree_texts(compiled: Compiled, parts: Parts) -> dict[str, str]:
     cmake = _CMAKE.format(
         name=name,
         sources="\n".join(f"  {source}" for source in sources),
+        standard=standard,
         libraries=f"target_link_libraries({name} PUBLIC {' '.join(libraries)})\n",
     )
     readme = _README.format(
         title=program.name.replace("\n", " "),
         target=target.name,
-        needs="a C library with <math.h> and POSIX threads" if target.hosted else "<math.h> and <string.h>",
         name=name,
-        weights=program.weights_size,
+        rows="".join(f"| {files} | {what} |\n" for files, what in _rows(compiled, parts)),
         arena=program.plan.size if isinstance(program.plan.size, int) else f"`{name}_arena_size()`",
         example=_example(compiled),
     )
     return {"Makefile": makefile, "CMakeLists.txt": cmake, "README.md": readme}
+
+
+def _rows(compiled: Compiled, parts: Parts) -> list[tuple[str, str]]:
+    """The files but the model's, and what is in them."""
+    kernels = [source for source in sorted(parts.sources) if source != f"{compiled.name}.c"]
+    rows = [(", ".join(f"`{source}`" for source in kernels), "the kernels")] if kernels else []
+    if parts.weights is not None:
+        rows.append((f"`{compiled.name}_weights.c`", f"{compiled.program.weights_size} bytes of constants"))
+    rows.append(("`onnxc_runtime.h`, `onnxc_runtime.c`", "what all models share: checks of tensors, parallel loops"))
+    if "onnxc_threads.c" in parts.runtime:
+        rows.append(("`onnxc_threads.c`", "a pool of POSIX threads in C11; leave it out if you want none"))
+    return rows
 
 
 def _example(compiled: Compiled) -> str:

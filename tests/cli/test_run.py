@@ -1,0 +1,72 @@
+"""``onnxc run``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from tests.cli.command import DIGITS, Command
+
+
+def test_random_inputs(digits: Path, onnxc: Command) -> None:
+    out = onnxc.succeed("run", digits)
+    assert re.fullmatch(r"output  float32  \(1, 10\)  \[.*\]\n", out)
+    assert onnxc.succeed("run", digits / "digits_cnn_trained.so") == out
+    assert onnxc.succeed("run", digits, "--seed", 1) != out
+
+
+def test_a_model_is_compiled_first(onnxc: Command, digits: Path) -> None:
+    assert onnxc.succeed("run", DIGITS) == onnxc.succeed("run", digits)
+
+
+def test_files(digits: Path, tmp_path: Path, onnxc: Command) -> None:
+    data = np.load(DIGITS.with_name("digits_cnn_testset.npz"))
+    image, digit = data["x"][:1], data["y"][0]
+    np.save(tmp_path / "image.npy", image)
+    np.savez(tmp_path / "image.npz", input=image)
+    for text in (f"{tmp_path}/image.npy", f"input={tmp_path}/image.npy", f"{tmp_path}/image.npz"):
+        onnxc.succeed("run", digits, "--input", text, "--output", tmp_path / "out.npz")
+        assert np.argmax(np.load(tmp_path / "out.npz")["output"]) == digit
+
+
+def test_open_dimensions(small: Path, tmp_path: Path, onnxc: Command) -> None:
+    lines = onnxc.succeed("run", small, "--dim", "N=3").splitlines()
+    assert lines[0].split()[:4] == ["y", "float32", "(3,", "4)"]
+    assert lines[1].split()[:3] == ["size", "int64", "(2,)"]
+    assert "min " in lines[0] and ", mean " in lines[0]
+    assert "[3 4]" in lines[1]
+    np.save(tmp_path / "x.npy", np.zeros((5, 3, 8, 8), np.float32))
+    assert "[5 4]" in onnxc.succeed("run", small, "--input", f"x={tmp_path}/x.npy")
+    assert "no open dimension named M" in onnxc.fail("run", small, "--dim", "M=3")
+
+
+def test_latency(digits: Path, onnxc: Command) -> None:
+    out = onnxc.succeed("run", digits, "--repeat", 20, "--threads", 1, "-q")
+    match = re.fullmatch(r"latency of 20 runs: min (\S+) ms, median (\S+) ms, max (\S+) ms\n", out)
+    assert match
+    low, middle, high = map(float, match.groups())
+    assert 0 < low <= middle <= high
+
+
+def test_wrong_inputs(digits: Path, small: Path, tmp_path: Path, onnxc: Command) -> None:
+    np.save(tmp_path / "wrong.npy", np.zeros((2, 1, 8, 8), np.float32))
+    np.savez(tmp_path / "other.npz", other=np.zeros(3))
+    (tmp_path / "text.npy").write_text("no array")
+    np.save(tmp_path / "object.npy", np.array([{}]), allow_pickle=True)
+    assert "expected (1, 1, 8, 8)" in onnxc.fail("run", digits, "--input", tmp_path / "wrong.npy")
+    assert "no input 'other'" in onnxc.fail("run", digits, "--input", tmp_path / "other.npz")
+    assert "no input 'y'" in onnxc.fail("run", digits, "--input", f"y={tmp_path}/wrong.npy")
+    assert "No such file" in onnxc.fail("run", digits, "--input", tmp_path / "missing.npz")
+    assert "numpy.save" in onnxc.fail("run", digits, "--input", tmp_path / "text.npy")
+    assert "numpy.save" in onnxc.fail("run", digits, "--input", tmp_path / "object.npy")
+    assert "3 inputs" in onnxc.fail("run", small, "--input", tmp_path / "wrong.npy")
+
+
+def test_broken_artifact(digits: Path, tmp_path: Path, onnxc: Command) -> None:
+    library = (digits / "digits_cnn_trained.so").read_bytes()
+    (tmp_path / "cut.so").write_bytes(library[: len(library) // 2])
+    assert "truncated or damaged" in onnxc.fail("run", tmp_path / "cut.so")
+    (tmp_path / "text.so").write_text("no library")
+    assert "no library" in onnxc.fail("run", tmp_path / "text.so")
