@@ -34,7 +34,7 @@ def test_a_broken_pass_is_named() -> None:
     def break_main(module: Module, context: PassContext) -> Module:
         return module.with_main(replace(module.main, result=Var("nowhere", TensorType((), "float32"))))
 
-    with pytest.raises(VerificationError, match="after pass 'breaks'.*%nowhere"):
+    with pytest.raises(VerificationError, match=r"after pass 'breaks'.*%nowhere"):
         run_pipeline(random_module(1), PassContext(), passes=[Pass("breaks", 0, break_main)])
 
 
