@@ -214,7 +214,8 @@ def _resize(node: Node, axes: Sequence[_Axis], coordinates: str, nearest: Any) -
     mode = "linear" if mode == "bilinear" else mode
     exclude = bool(node.attr("exclude_outside", 0))
     cubic_a = node.attr("cubic_coeff_a", -0.75)
-    if node.attr("antialias", 0) and any(lower_bound(q - p) > 0 for p, q in (axis.scale for axis in axes)):
+    shrinks = any(lower_bound(p - q) < 0 for p, q in (axis.scale for axis in axes))  # as far as is known
+    if node.attr("antialias", 0) and shrinks:
         if "crop" in attrs:
             raise node.error("antialias with tf_crop_and_resize", expected="another coordinate mode, or no antialias")
         return _antialiased(node, axes, lines, mode, cubic_a, exclude)

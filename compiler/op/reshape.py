@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import product
+from ..relay.dimension import Dimension, equal_if_divisible, lower_bound, product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, tensors
@@ -18,7 +18,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     (x,) = tensors("reshape", args, 1)
     result = TensorType(tuple(attrs.shape), x.dtype)
     old, new = x.size, result.size
-    if old == new or _rounded_down(old, result.shape):
+    if old == new or _fits(old, result.shape):
         return result
     if isinstance(old, int) and isinstance(new, int):
         raise CompileError(f"reshape of {x.shape} to {result.shape}", expected=f"{old} elements, not {new}")
@@ -29,10 +29,12 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     )
 
 
-def _rounded_down(size: Any, shape: Sequence[Any]) -> bool:
-    """Is one dimension what the others leave of `size`, rounded down? The result then never has more elements."""
+def _fits(size: Dimension, shape: Sequence[Dimension]) -> bool:
+    """Has the shape `size` elements if divisions in it leave no remainder, and never more?"""
+    if equal_if_divisible(size, product(shape)) and lower_bound(size - product(shape)) >= 0:
+        return True
     for axis, dim in enumerate(shape):
-        others = product(shape[:axis] + shape[axis + 1 :])
+        others = product([*shape[:axis], *shape[axis + 1 :]])
         if others != 0 and dim == size // others:
             return True
     return False

@@ -1,8 +1,9 @@
 """Dimensions: integers, or symbolic integer expressions in a canonical form.
 
 A `Dim` is a polynomial over atoms with integer coefficients. Atoms are symbols (the names of an input's unknown
-dimensions, which are at least 1 at run time) and the operations that do not distribute: floor division, modulo,
-maximum, minimum. Two dimensions that are equal as polynomials are equal, hash equally and print equally.
+dimensions, which are at least 1 at run time) and the operations that do not distribute: floor division and maximum; a
+remainder is written as a difference, and a minimum as the sum less the maximum. Two dimensions that are equal as
+polynomials are equal, hash equally and print equally.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import ast
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import gcd, inf, isfinite
+from functools import lru_cache
+from math import ceil, gcd, inf, isfinite
 from typing import Any, Union
 
 from ..diagnostics import CompileError
@@ -21,7 +23,7 @@ Dimension = Union[int, "Dim"]
 
 @dataclass(frozen=True)
 class Atom:
-    """A symbol ('sym', name) or an operation ('//', '%', 'max', 'min') on two dimensions."""
+    """A symbol ('sym', name) or an operation ('//', '%' by a symbolic divisor, 'max') on two dimensions."""
 
     kind: str
     name: str = ""
@@ -31,9 +33,15 @@ class Atom:
     def __str__(self) -> str:
         if self.kind == "sym":
             return self.name
-        if self.kind in ("max", "min"):
-            return f"{self.kind}({self.left}, {self.right})"
-        return f"(({self.left}) {self.kind} ({self.right}))"
+        if self.kind == "max":
+            return f"max({self.left}, {self.right})"
+        return f"({_operand(self.left)} {self.kind} {_operand(self.right)})"
+
+
+def _operand(side: Dimension) -> str:
+    """Text of one side of a division, in parentheses if it is a sum or a product."""
+    alone = side >= 0 if isinstance(side, int) else list(map(len, side.terms)) == [1] and 1 in side.terms.values()
+    return str(side) if alone else f"({side})"
 
 
 Monomial = tuple[Atom, ...]
@@ -197,30 +205,47 @@ def _divide(numerator: Dimension, denominator: Dimension) -> Dimension:
         exact = _exact_quotient(numerator, denominator)
         if exact is not None:
             return exact
-        if isinstance(denominator, int) and denominator > 0:
-            # floor((d*q + r) / d) = q + floor(r / d): split off the divisible terms.
-            whole = {m: c // denominator for m, c in numerator.terms.items() if c % denominator == 0}
-            rest = {m: c for m, c in numerator.terms.items() if c % denominator}
-            if () in rest and len(rest) > 1:  # and the divisible part of the constant
-                whole[()] = whole.get((), 0) + rest[()] // denominator
-                rest[()] %= denominator
-            if whole and any(whole.values()):
-                return _make(whole) + _divide(_make(rest), denominator)
-            nested = _nested_quotient(numerator)
-            if nested is not None:  # floor((floor(n / e) + k) / d) = floor((n + k*e) / (e*d))
-                inner, divisor, constant = nested
-                return _divide(inner + constant * divisor, divisor * denominator)
-        low, high = bounds(numerator)
-        if low >= 0 and high < lower_bound(denominator):
-            return 0
+        if isinstance(denominator, int):
+            return _divide_by_integer(numerator, denominator)
+    low, high = bounds(numerator)
+    if low >= 0 and high < lower_bound(denominator):
+        return 0
+    return _quotient(numerator, denominator)
+
+
+def _quotient(numerator: Dimension, denominator: Dimension) -> Dimension:
     return Dim({(Atom("//", left=numerator, right=denominator),): 1})
 
 
+def _divide_by_integer(numerator: Dim, divisor: int) -> Dimension:
+    """floor(numerator / divisor), with as little as possible under the division."""
+    if divisor < 0:
+        return _divide(-numerator, -divisor)
+    # floor((d*q + r) / d) = q + floor(r / d)
+    whole = {m: (abs(c) // divisor) * (1 if c > 0 else -1) for m, c in numerator.terms.items() if m}
+    rest = {m: c - whole[m] * divisor for m, c in numerator.terms.items() if m}
+    constant = numerator.terms.get((), 0)
+    whole[()], rest[()] = constant // divisor, constant % divisor
+    quotient, remainder = _make(whole), _make(rest)
+    if not isinstance(remainder, Dim):
+        return quotient
+    nested = _nested_quotient(remainder)
+    if nested is not None:  # floor((floor(n / e) + k) / d) = floor((n + k*e) / (e*d))
+        inner, inner_divisor, constant = nested
+        return quotient + _divide(inner + constant * inner_divisor, inner_divisor * divisor)
+    if next(c for m, c in remainder.terms.items() if m) < 0:  # floor(-n / d) = -floor((n + d - 1) / d)
+        return quotient - _divide(divisor - 1 - remainder, divisor)
+    factor = gcd(divisor, *(c for m, c in remainder.terms.items() if m))
+    if factor > 1:  # floor((f*n + k) / (f*d)) = floor((n + floor(k / f)) / d)
+        constant = remainder.terms.get((), 0)
+        return quotient + _divide((remainder - constant) // factor + constant // factor, divisor // factor)
+    low, high = (bound // divisor for bound in bounds(remainder))
+    return quotient + (int(low) if low == high else _quotient(remainder, divisor))
+
+
 def _modulo(numerator: Dimension, denominator: Dimension) -> Dimension:
-    if isinstance(denominator, int) and denominator == 0:
-        raise CompileError("division of a dimension by zero")
-    if isinstance(numerator, int) and isinstance(denominator, int):
-        return numerator % denominator
+    if isinstance(denominator, int):
+        return numerator - _divide(numerator, denominator) * denominator
     if isinstance(numerator, Dim) and _exact_quotient(numerator, denominator) is not None:
         return 0
     low, high = bounds(numerator)
@@ -229,26 +254,27 @@ def _modulo(numerator: Dimension, denominator: Dimension) -> Dimension:
     return Dim({(Atom("%", left=numerator, right=denominator),): 1})
 
 
-def _extreme(kind: str, pick: Callable[[int, int], int], left: Dimension, right: Dimension) -> Dimension:
-    if isinstance(left, int) and isinstance(right, int):
-        return pick(left, right)
-    low, high = bounds(left - right)
-    if low >= 0:
-        return left if kind == "max" else right
-    if high <= 0:
-        return right if kind == "max" else left
-    left, right = sorted((left, right), key=lambda d: (isinstance(d, Dim), str(d)))
-    return Dim({(Atom(kind, left=left, right=right),): 1})
-
-
 def maximum(left: Dimension, right: Dimension) -> Dimension:
     """The greater of two dimensions."""
-    return _extreme("max", max, left, right)
+    difference = left - right
+    low, high = bounds(difference)
+    if low >= 0:
+        return left
+    if high <= 0:
+        return right
+    # With difference = p - n, both with positive coefficients only: max(left, right) = max(p, n) + right - n.
+    terms = _terms(difference)
+    assert terms is not None
+    factor = gcd(*terms.values())
+    sides = (_make({m: abs(c) // factor for m, c in terms.items() if (c > 0) == sign}) for sign in (True, False))
+    positive, negative = sides
+    first, second = sorted((positive, negative), key=lambda d: (isinstance(d, Dim), str(d)))
+    return right - factor * negative + factor * Dim({(Atom("max", left=first, right=second),): 1})
 
 
 def minimum(left: Dimension, right: Dimension) -> Dimension:
     """The smaller of two dimensions."""
-    return _extreme("min", min, left, right)
+    return left + right - maximum(left, right)
 
 
 def lower_bound(dim: Dimension) -> float:
@@ -256,49 +282,90 @@ def lower_bound(dim: Dimension) -> float:
     return bounds(dim)[0]
 
 
+@lru_cache(maxsize=1 << 14)
 def bounds(dim: Dimension) -> tuple[float, float]:
     """A lower and an upper bound, given that every symbol is at least 1; infinite where none is known.
 
-    A maximum or minimum is taken for either of its sides in turn, so that N - min(N, 2) = max(0, N - 2) is found to be
-    at least 0: as intervals, its terms would tell nothing.
+    Beside intervals for each term, which would tell nothing on differences such as N - N // 2, this takes a maximum for
+    either of its sides in turn, and a quotient for the fractions that it lies between.
     """
     if isinstance(dim, int):
         return dim, dim
-    for monomial in dim.terms:
-        for atom in monomial:
-            if atom.kind in ("max", "min"):
-                lows, highs = zip(*(bounds(_replace_atom(dim, atom, s)) for s in (atom.left, atom.right)), strict=True)
-                signs = {_sign_beside(atom, m, c) for m, c in dim.terms.items() if atom in m}
-                if len(signs) != 1 or 0 in signs:
-                    return min(lows), max(highs)
-                # The whole is the maximum of both cases, or their minimum.
-                pick = max if (signs == {1}) == (atom.kind == "max") else min
-                return pick(lows), pick(highs)
+    constant = dim.terms.get((), 0)
+    factor = gcd(*(c for m, c in dim.terms.items() if m))
+    if constant or factor > 1:  # what remains is an integer, too: its bounds are the tighter ones
+        low, high = bounds((dim - constant) // factor)
+        return factor * low + constant, factor * high + constant
+    atoms = dict.fromkeys(atom for monomial in dim.terms for atom in monomial)
+    for atom in atoms:
+        if atom.kind == "max":
+            lows, highs = zip(*(bounds(_replace_atom(dim, atom, s)) for s in (atom.left, atom.right)), strict=True)
+            # With a positive factor the whole is the maximum of both cases, with a negative one their minimum.
+            sign = _sign_beside(dim, atom)
+            pick = max if sign > 0 else min
+            return (pick(lows), pick(highs)) if sign else (min(lows), max(highs))
     low = high = 0.0
     for monomial, coefficient in dim.terms.items():
         part = (float(coefficient), float(coefficient))
         for atom in monomial:
             part = _interval_product(part, _atom_bounds(atom))
         low, high = low + part[0], high + part[1]
+    quotients = [atom for atom in atoms if atom.kind == "//" and isinstance(atom.right, int)]
+    if len(quotients) <= _MOST_QUOTIENTS:
+        for atom in quotients:
+            below, above = _quotient_bounds(dim, atom)
+            low, high = max(low, below), min(high, above)
     return low, high
 
 
-def _sign_beside(atom: Atom, monomial: Monomial, coefficient: int) -> int:
-    """Sign of what an atom is multiplied by in a term; 0 where it is not known."""
-    rest = list(monomial)
-    rest.remove(atom)
-    low, high = bounds(_make({tuple(rest): coefficient}))
-    return 1 if low >= 0 else -1 if high <= 0 else 0
+#: Quotients that `bounds` looks into together: the time doubles with each.
+_MOST_QUOTIENTS = 4
 
 
-def _replace_atom(dim: Dim, atom: Atom, value: Dimension) -> Dimension:
+def _quotient_bounds(dim: Dim, atom: Atom) -> tuple[float, float]:
+    """Bounds that follow from n - d < d * (n // d) <= n."""
+    sign, divisor = _sign_beside(dim, atom), atom.right
+    if sign == 0 or not isinstance(divisor, int) or len(dim.terms) == 1:
+        return -inf, inf
+    ends = [_replace_atom(dim, atom, value, divisor) for value in (atom.left - divisor + 1, atom.left)]
+    (low, _), (_, high) = (bounds(end) for end in (ends if sign > 0 else reversed(ends)))
+    return ceil(low / divisor) if isfinite(low) else low, high // divisor if isfinite(high) else high
+
+
+def _sign_beside(dim: Dim, atom: Atom) -> int:
+    """Sign of what an atom is multiplied by; 0 where it is not known, or not the same in all terms."""
+    signs = set()
+    for monomial, coefficient in dim.terms.items():
+        if atom in monomial:
+            rest = list(monomial)
+            rest.remove(atom)
+            low, high = bounds(_make({tuple(rest): coefficient}))
+            signs.add(0 if atom in rest else 1 if low >= 0 else -1 if high <= 0 else 0)
+    return signs.pop() if len(signs) == 1 else 0
+
+
+def _replace_atom(dim: Dim, atom: Atom, value: Dimension, scale: int = 1) -> Dimension:
+    """The dimension with an atom replaced; terms without it are multiplied by `scale`."""
     total: Dimension = 0
     for monomial, coefficient in dim.terms.items():
-        term: Dimension = coefficient
+        term: Dimension = coefficient if atom in monomial else coefficient * scale
         for factor in monomial:
             term = term * (value if factor == atom else Dim({(factor,): 1}))
         total = total + term
     return total
+
+
+def equal_if_divisible(left: Dimension, right: Dimension) -> bool:
+    """Are two dimensions equal wherever their divisions by integers leave no remainder?"""
+    difference = left - right
+    while isinstance(difference, Dim):
+        quotients = (a for m in difference.terms for a in m if a.kind == "//" and isinstance(a.right, int))
+        atom = next(quotients, None)
+        if atom is None or any(m.count(atom) > 1 for m in difference.terms):
+            return False
+        assert isinstance(atom.right, int)
+        difference = _replace_atom(difference, atom, atom.left, atom.right)
+    return difference == 0
 
 
 def _atom_bounds(atom: Atom) -> tuple[float, float]:
