@@ -5,11 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from typing import Any
 
-import numpy as np
-
-from .. import op as relay_op
 from ..op.base import FLOATS
-from ..relay.builder import SHAPE_VALUE_LIMIT
 from ..relay.expr import Atom, Constant
 from .registry import Node, converter
 
@@ -130,14 +126,7 @@ def convert_cast(node: Node) -> Any:
     dtype = node.type(1).dtype if node.proto.op_type == "CastLike" else node.dtype_attr("to")
     attrs = {"saturate": bool(node.attr("saturate", 1)), "rounding": node.attr("round_mode", "up")}
     x = node.input(0)
-    if node.type(0).dtype == dtype:
-        return x
-    if isinstance(x, Constant) and x.array.size <= SHAPE_VALUE_LIMIT:
-        cast = relay_op.get("cast")
-        attrs = relay_op.complete_attrs(cast, {"dtype": dtype, **attrs})
-        cast.relation(attrs, [x.type])
-        return Constant(np.asarray(cast.reference(attrs, x.array)))
-    return node.call("cast", x, dtype=dtype, **attrs)
+    return x if node.type(0).dtype == dtype else node.call("cast", x, dtype=dtype, **attrs)
 
 
 @converter("BitCast")

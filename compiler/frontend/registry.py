@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ..diagnostics import CompileError, Location, RunTimeValueError
+from .. import op as relay_op
+from ..diagnostics import CompileError, Location, RunTimeValueError, located
 from ..relay.builder import SHAPE_VALUE_LIMIT, FunctionBuilder
-from ..relay.dimension import Dimension
+from ..relay.dimension import Dim, Dimension
 from ..relay.expr import Atom, Constant
 from ..relay.types import DTYPES, TensorType, dtype_name
 
@@ -151,13 +152,34 @@ class Node:
         if number == 0 and default is not None:
             return default
         try:
+            if isinstance(number, str):  # Cast up to opset 5
+                number = onnx.TensorProto.DataType.Value(number)
             return dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number)))
-        except (KeyError, TypeError, AssertionError) as error:
+        except (KeyError, TypeError, ValueError, AssertionError) as error:
             raise self.error(f"the attribute '{name}' is {number}, which is no known element type") from error
 
     def call(self, op: str, *args: Atom, **attrs: Any) -> Atom:
-        """Bind a Relay call; it is named after the node's first output."""
+        """Bind a Relay call; it is named after the node's first output. Of small constants it gives a constant.
+
+        Models compute shapes in floats, too (half the height of an image, rounded down), hence the folding here.
+        """
+        folded = self._fold(op, args, attrs)
+        if folded is not None:
+            return folded
         return self.builder.call(op, *args, name=self._name(), location=self.location, **attrs)
+
+    def _fold(self, op: str, args: Sequence[Atom], attrs: dict[str, Any]) -> Constant | None:
+        constants = [a for a in args if isinstance(a, Constant) and a.array.size <= SHAPE_VALUE_LIMIT]
+        if not args or len(constants) != len(args) or any(_has_symbols(value) for value in attrs.values()):
+            return None
+        found = relay_op.get(op)
+        with located(self.location):
+            full = relay_op.complete_attrs(found, attrs)
+            type_ = relay_op.infer_type(op, full, [c.type for c in constants])
+        if not isinstance(type_, TensorType) or not isinstance(type_.size, int) or type_.size > SHAPE_VALUE_LIMIT:
+            return None
+        with np.errstate(all="ignore"):
+            return Constant(np.asarray(found.reference(full, *(c.array for c in constants))), self._name())
 
     def get_item(self, value: Atom, index: int) -> Atom:
         name = self.proto.output[index] if index < len(self.proto.output) else ""
@@ -169,13 +191,9 @@ class Node:
         return Constant(array)
 
     def cast(self, value: Atom, dtype: str) -> Atom:
-        """The value as another element type; of a small constant a constant."""
+        """The value as another element type."""
         assert isinstance(value.type, TensorType)
-        if value.type.dtype == dtype:
-            return value
-        if isinstance(value, Constant) and value.array.size <= SHAPE_VALUE_LIMIT:
-            return self.constant(value.array, dtype)
-        return self.call("cast", value, dtype=dtype)
+        return value if value.type.dtype == dtype else self.call("cast", value, dtype=dtype)
 
     def reshape(self, value: Atom, shape: Sequence[Dimension]) -> Atom:
         """The value in another shape; of a constant a constant."""
@@ -227,6 +245,10 @@ class Node:
 
     def _name(self) -> str:
         return next((o for o in self.proto.output if o), self.proto.name)
+
+
+def _has_symbols(value: Any) -> bool:
+    return isinstance(value, Dim) or (isinstance(value, tuple) and any(map(_has_symbols, value)))
 
 
 def attribute_value(attribute: onnx.AttributeProto) -> Any:
