@@ -126,6 +126,13 @@ def register_math() -> None:
     """Make LowerIntrin use these functions when it lowers for LLVM. (C keeps the calls of libm.)"""
     for name, function in _FUNCTIONS.items():
         tirx.register_intrin_lowering(name, target="llvm", f=partial(_lower, function), level=200)
+    tirx.register_intrin_lowering("tirx.fabs", target="c", f=_libm, level=200)  # the one for which TVM has no rule
+
+
+def _libm(call: Any) -> Any:
+    """The function of C's math library of the same name."""
+    name, dtype = call.op.name.removeprefix("tirx."), str(call.ty)
+    return tirx.call_pure_extern(dtype, f"{name}f" if dtype == "float32" else name, *call.args)
 
 
 def _lower(function: Callable[[_Vector, Any], Any], call: Any) -> Any:
