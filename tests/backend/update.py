@@ -4,8 +4,8 @@
     python -m tests.backend.update --all           all cases
     python -m tests.backend.update node/test_conv  cases whose name has one of these in it
 
-The list can only grow: a case in it that fails is reported, and stays. A case that crashes, or takes too long, costs only
-the process that ran it.
+The list can only grow: a case in it that fails is reported, and stays. A case that crashes, or takes too long, costs
+only the process that ran it.
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ def main() -> int:
     vanished = sorted(listed - set(everything))
     for name in vanished:
         print(f"in the list, but not in this version of onnx: {name}")
-    print(f"{len(passed)} of {len(chosen)} cases pass; {len(passed - listed)} are new; {len(listed | passed)} in the list")
+    print(
+        f"{len(passed)} of {len(chosen)} cases pass; {len(passed - listed)} are new; {len(listed | passed)} in the list"
+    )
     return 1 if broken or vanished else 0
 
 

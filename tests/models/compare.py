@@ -16,6 +16,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import onnxc
 
@@ -35,8 +36,10 @@ class Result:
         The largest error with its unit, or what went wrong.
     bound : str
     agrees : bool
-    arena, weights : int or None
-        Bytes; None where the model did not compile, or where run time knows the arena.
+    arena : int, str or None
+        Bytes; a formula where it depends on the inputs' shapes; None where the model did not compile.
+    weights : int or None
+        Bytes.
     seconds : float
         That compiling took.
     """
@@ -47,7 +50,7 @@ class Result:
     error: str
     bound: str = ""
     agrees: bool = False
-    arena: int | None = None
+    arena: int | str | None = None
     weights: int | None = None
     seconds: float = 0.0
 
@@ -55,16 +58,24 @@ class Result:
 def measure(case: ModelCase, level: int) -> Result:
     """Compile one model and compare it, in this process."""
     model = case.load()
-    start = time.perf_counter()
-    compiled = onnxc.compile(model, level=level, name=case.name)
-    seconds = time.perf_counter() - start
-    with compiled:
-        agreement = compare(model, compiled.run, case.feeds())
-    bound = "1 step" if agreement.unit == "steps" else f"{agreement.bound:.0e}"
+    with TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        path = onnxc.compile(model, level=level, name=case.name, output=folder)
+        seconds = time.perf_counter() - start
+        (facts,) = (json.loads(file.read_text()) for file in Path(folder).glob("*manifest.json"))
+        with onnxc.load(path) as compiled:
+            agreement = compare(model, compiled.run, case.feeds())
     return Result(
-        case.name, case.group, case.required, str(agreement), bound, agreement.holds,
-        compiled.arena_size, compiled.weights_size, seconds,
-    )  # fmt: skip
+        name=case.name,
+        group=case.group,
+        required=case.required,
+        error=str(agreement),
+        bound=agreement.bound_text,
+        agrees=agreement.holds,
+        arena=facts["memory"]["arena_bytes"],
+        weights=facts["memory"]["weights_bytes"],
+        seconds=seconds,
+    )
 
 
 def measure_apart(case: ModelCase, level: int, limit: float) -> Result:
@@ -100,9 +111,11 @@ def table(results: list[Result]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _bytes(count: int | None) -> str:
+def _bytes(count: int | str | None) -> str:
     if count is None:
         return ""
+    if isinstance(count, str):
+        return "by shape"
     return f"{count / 1024:,.0f} KiB" if count >= 1024 else f"{count} B"
 
 

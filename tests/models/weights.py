@@ -31,7 +31,8 @@ def fill_light(model: onnx.ModelProto) -> None:
     wanted, values are around 1.
     """
     graph = model.graph
-    shapes = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT64}
+    integers = [tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT64]
+    shapes = {tensor.name: tuple(numpy_helper.to_array(tensor).tolist()) for tensor in integers}
     scales = _scales(graph)
     gain = 0.5 if any(node.op_type == "Sum" for node in graph.node) else 2
     rng = np.random.default_rng(0)
@@ -40,7 +41,7 @@ def fill_light(model: onnx.ModelProto) -> None:
         if node.op_type != "ConstantOfShape":
             kept.append(node)
             continue
-        shape = tuple(int(d) for d in shapes[node.input[0]])
+        shape = shapes[node.input[0]]
         value = rng.standard_normal(shape, np.float32)
         if node.output[0] in scales:
             value = 1 + 0.2 * np.clip(value, -2, 2)
