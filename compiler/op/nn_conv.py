@@ -55,9 +55,9 @@ def _reference(attrs: Attrs, data: np.ndarray, kernel: np.ndarray, bias: np.ndar
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, kernel: Any, bias: Any = None) -> Any:
-    batch, _, *sizes = T.shape(data)
+    spatial = len(T.shape(data)) - 2
     out_channels, group_channels, *windows = T.shape(kernel)
-    spatial, groups = len(sizes), attrs.groups
+    groups = attrs.groups
     dtype = attrs.out_dtype or T.dtype(data)
     total = wide_dtype(dtype)
     before, after = attrs.padding[:spatial], attrs.padding[spatial:]

@@ -21,12 +21,12 @@ from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
 from .window import check_window, pad_stage, span, views
 
 
-def _output_sizes(attrs: Attrs, sizes: Sequence[Any], windows: Sequence[Any], dim: Any = lambda d: d) -> list[Any]:
+def _output_sizes(attrs: Attrs, sizes: Sequence[Any], windows: Sequence[Any]) -> list[Any]:
     spatial = len(sizes)
     return [
         (sizes[axis] - 1) * attrs.strides[axis]
         + span(windows[axis], attrs.dilations[axis])
-        + dim(attrs.output_padding[axis] - attrs.padding[axis] - attrs.padding[spatial + axis])
+        + (attrs.output_padding[axis] - attrs.padding[axis] - attrs.padding[spatial + axis])
         for axis in range(spatial)
     ]
 
@@ -127,12 +127,13 @@ class _Axis:
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, kernel: Any, bias: Any = None) -> Any:
-    batch, channels, *sizes = T.shape(data)
+    _, channels, *sizes = T.shape(data)
     _, group_out, *windows = T.shape(kernel)
     dtype = T.dtype(data)
     total = wide_dtype(dtype)
     groups, group_channels = attrs.groups, channels // attrs.groups
-    out = _output_sizes(attrs, sizes, windows, T.dim)
+    shape = T.result_shape()
+    out = shape[2:]
     axes = [_Axis(T, attrs, axis, *each) for axis, each in enumerate(zip(sizes, windows, out, strict=True))]
     zero = T.const(0, dtype)
     padded = pad_stage(T, data, [a.before for a in axes], [a.after for a in axes], zero, "conv_transpose_pad")
@@ -148,7 +149,6 @@ def _compute(T: Any, attrs: Attrs, data: Any, kernel: Any, bias: Any = None) -> 
             value = T.if_then_else(T.all(*conditions), value, T.const(0, total))
         return T.sum(value, [channel, *(axis.reduce for axis in axes)])
 
-    shape = (batch, group_out * groups, *out)
     return finish_sums(T, "conv_transpose", T.compute(shape, body, "conv_transpose"), dtype, bias)
 
 

@@ -17,7 +17,6 @@ from .base import (
     FusionKind,
     Op,
     broadcast_at,
-    broadcast_extents,
     broadcast_shape,
     check_dtype,
     register,
@@ -70,14 +69,13 @@ def _matmul_compute(T: Any, attrs: Attrs, a: Any, b: Any) -> Any:
     left, right = T.shape(a), T.shape(b)
     dtype = attrs.out_dtype or T.dtype(a)
     total = wide_dtype(dtype)
-    batch = broadcast_extents(T, [left[:-2], right[:-2]])
     inner = T.reduce_axis(left[-2 if attrs.transpose_a else -1], "k")
-    rows = [left[-1 if attrs.transpose_a else -2]] if len(left) > 1 else []
-    columns = [right[-2 if attrs.transpose_b else -1]] if len(right) > 1 else []
+    shape, rows = T.result_shape(), int(len(left) > 1)
+    batch = shape[: len(shape) - rows - int(len(right) > 1)]
 
     def body(*index: Any) -> Any:
         stack, matrix = index[: len(batch)], index[len(batch) :]
-        row, column = matrix[: len(rows)], matrix[len(rows) :]
+        row, column = matrix[:rows], matrix[rows:]
         here = (inner, *row) if attrs.transpose_a else (*row, inner)
         there = (*column, inner) if attrs.transpose_b else (inner, *column)
         # The axes of the matrices take their own extents, only the stacks broadcast.
@@ -85,7 +83,7 @@ def _matmul_compute(T: Any, attrs: Attrs, a: Any, b: Any) -> Any:
         y = broadcast_at(T, b, (*stack, *there), (*batch, *right[-2:]))
         return T.sum(T.cast(x, total) * T.cast(y, total), inner)
 
-    return finish_sums(T, "matmul", T.compute([*batch, *rows, *columns], body, "matmul"), dtype)
+    return finish_sums(T, "matmul", T.compute(shape, body, "matmul"), dtype)
 
 
 register(
@@ -123,17 +121,15 @@ def _dense_reference(attrs: Attrs, x: np.ndarray, weights: np.ndarray, bias: np.
 
 
 def _dense_compute(T: Any, attrs: Attrs, x: Any, weights: Any, bias: Any = None) -> Any:
-    *rows, length = T.shape(x)
-    units, _ = T.shape(weights)
     dtype = attrs.out_dtype or T.dtype(x)
     total = wide_dtype(dtype)
-    inner = T.reduce_axis(length, "k")
+    inner = T.reduce_axis(T.shape(x)[-1], "k")
 
     def body(*index: Any) -> Any:
         value = T.cast(x(*index[:-1], inner), total) * T.cast(weights(index[-1], inner), total)
         return T.sum(value, inner)
 
-    return finish_sums(T, "dense", T.compute([*rows, units], body, "dense"), dtype, bias, axis=-1)
+    return finish_sums(T, "dense", T.compute(T.result_shape(), body, "dense"), dtype, bias, axis=-1)
 
 
 register(

@@ -48,17 +48,15 @@ def _padded_views(name: str, attrs: Attrs, data: np.ndarray, fill: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """An axis of a pooling, in TVM expressions."""
+class _Axis:
+    """A spatial axis of a pooling, in a compute."""
 
     size: Any
-    out: Any
     window: int
     stride: int
     dilation: int
     before: Any
     after: Any
-    behind: Any  # padding behind the data that every load stays within
 
     def count(self, T: Any, position: Any, include_padding: bool) -> Any:
         """Places of the window at an output position that count for an average."""
@@ -72,49 +70,49 @@ class _Place:
         return T.minimum(places(self.size), self.window) - T.maximum(places(0), 0)
 
 
-def _places(T: Any, attrs: Attrs, data: Any) -> list[_Place]:
-    _, _, *sizes = T.shape(data)
-    spatial, result = len(sizes), []
-    for axis, (size, window, stride, dilation) in enumerate(
-        zip(sizes, attrs.window, attrs.strides, attrs.dilations, strict=True)
-    ):
-        before, after = T.dim(attrs.padding[axis]), T.dim(attrs.padding[spatial + axis])
-        width = span(window, dilation)
-        steps = size + before + after - width
-        out = T.floor_div(steps + stride - 1 if attrs.ceil_mode else steps, stride) + 1
+class _Windows:
+    """The windows of a pooling in a compute.
+
+    Attributes
+    ----------
+    padded : tensor
+        The data, padded by `fill` as far as any window reaches.
+    """
+
+    def __init__(self, T: Any, attrs: Attrs, data: Any, fill: Any) -> None:
+        _, _, *sizes = T.shape(data)
+        spatial = len(sizes)
+        padding = [T.dim(p) for p in attrs.padding]
+        self._T, self._out = T, T.result_shape()
+        self.axes = [
+            _Axis(*each)
+            for each in zip(
+                sizes, attrs.window, attrs.strides, attrs.dilations, padding[:spatial], padding[spatial:], strict=True
+            )
+        ]
+        behind = [a.after for a in self.axes]
         if attrs.ceil_mode:
-            out = _minimum(T, out, T.floor_div(size + before - 1, stride) + 1)
-        behind = after
-        if attrs.ceil_mode:
-            reach = (out - 1) * stride + width - size - before
-            behind = max(reach, after) if _is_static(reach, after) else T.maximum(reach, after)
-        out, behind = (int(v) if hasattr(v, "value") else v for v in (out, behind))
-        result.append(_Place(size, out, window, stride, dilation, before, after, behind))
-    return result
+            behind = [self._reach(a, out) for a, out in zip(self.axes, self._out[2:], strict=True)]
+        self.padded = pad_stage(T, data, padding[:spatial], behind, fill, "pool_pad")
 
+    def _reach(self, axis: _Axis, out: Any) -> Any:
+        """Padding behind the data that the last window stays within."""
+        last = (out - 1) * axis.stride + span(axis.window, axis.dilation)
+        reach = last - axis.size - axis.before
+        static = isinstance(reach, int) and isinstance(axis.after, int)
+        return max(reach, axis.after) if static else self._T.maximum(reach, axis.after)
 
-def _is_static(*values: Any) -> bool:
-    return all(isinstance(v, int) for v in values)
+    def reduce(
+        self, body: Callable[[Any, Sequence[Any], Sequence[Any], Sequence[Any]], Any], name: str = "pool"
+    ) -> Any:
+        """A stage: ``body(element, its place in the padded data, output index, reduce axes)`` for all windows."""
+        offsets = [self._T.reduce_axis(a.window, f"k{number}") for number, a in enumerate(self.axes)]
 
+        def element(n: Any, c: Any, *position: Any) -> Any:
+            at = [i * a.stride + k * a.dilation for i, k, a in zip(position, offsets, self.axes, strict=True)]
+            return body(self.padded(n, c, *at), at, (n, c, *position), offsets)
 
-def _minimum(T: Any, left: Any, right: Any) -> Any:
-    return min(left, right) if _is_static(left, right) else T.minimum(left, right)
-
-
-def _reduction(
-    T: Any, attrs: Attrs, data: Any, fill: Any, body: Callable[[Any, Sequence[Any], Sequence[Any]], Any]
-) -> tuple[Any, list[_Place]]:
-    """The stage "pool": ``body(padded data, index into it, reduce axes)`` for all windows."""
-    batch, channels, *_ = T.shape(data)
-    places = _places(T, attrs, data)
-    padded = pad_stage(T, data, [p.before for p in places], [p.behind for p in places], fill, "pool_pad")
-    offsets = [T.reduce_axis(p.window, f"k{axis}") for axis, p in enumerate(places)]
-
-    def window(n: Any, c: Any, *position: Any) -> Any:
-        at = [i * p.stride + k * p.dilation for i, k, p in zip(position, offsets, places, strict=True)]
-        return body(padded, (n, c, *at), offsets)
-
-    return T.compute((batch, channels, *(p.out for p in places)), window, "pool"), places
+        return self._T.compute(self._out, element, name)
 
 
 def _define(
@@ -146,11 +144,14 @@ def _max_pool_reference(attrs: Attrs, data: np.ndarray) -> np.ndarray:
 
 def _max_pool_compute(T: Any, attrs: Attrs, data: Any) -> Any:
     dtype = T.dtype(data)
+    windows = _Windows(T, attrs, data, T.const(_lowest(DTYPES[dtype][0]), dtype))
+    return windows.reduce(lambda value, at, index, offsets: _maximum(T, dtype)(value, offsets))
+
+
+def _maximum(T: Any, dtype: str) -> Any:
+    """A reducer. T.max_reduce begins with the lowest finite number, which is not the lowest."""
     lowest = T.const(_lowest(DTYPES[dtype][0]), dtype)
-    # Not T.max_reduce, which begins with the lowest finite number.
-    maximum = T.reducer(lambda left, right: T.maximum(left, right), lambda _: lowest, "maximum")
-    result, _ = _reduction(T, attrs, data, lowest, lambda padded, at, offsets: maximum(padded(*at), offsets))
-    return result
+    return T.reducer(lambda left, right: T.maximum(left, right), lambda _: lowest, "maximum")
 
 
 _define(
@@ -186,16 +187,13 @@ def _indices_reference(attrs: Attrs, data: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _indices_compute(T: Any, attrs: Attrs, data: Any) -> tuple[Any, Any]:
+    """Find the maximum, then the first place in the window that has it: two plain reductions, which vectorise."""
     dtype = T.dtype(data)
-    lowest, nowhere = T.const(_lowest(DTYPES[dtype][0]), dtype), T.max_value("int32")
     _, channels, *spatial = T.shape(data)
-
-    def better(left: Any, right: Any) -> tuple[Any, Any]:
-        # Of equal values the first, in whichever order a schedule walks over the window.
-        take = T.any(left[0] > right[0], T.all(left[0] == right[0], left[1] < right[1]))
-        return T.select(take, left[0], right[0]), T.select(take, left[1], right[1])
-
-    argument_maximum = T.reducer(better, lambda *_: (lowest, nowhere), "argument_maximum")
+    before = [T.dim(b) for b in attrs.padding]
+    windows = _Windows(T, attrs, data, T.const(_lowest(DTYPES[dtype][0]), dtype))
+    best = windows.reduce(lambda value, at, index, offsets: _maximum(T, dtype)(value, offsets))
+    nowhere = T.max_value("int32")
 
     def flat(index: Sequence[Any], extents: Sequence[Any]) -> Any:
         total = index[0]
@@ -203,28 +201,29 @@ def _indices_compute(T: Any, attrs: Attrs, data: Any) -> tuple[Any, Any]:
             total = total * extent + i
         return total
 
-    def body(padded: Any, at: Sequence[Any], offsets: Sequence[Any]) -> Any:
-        position = [i - T.dim(b) for i, b in zip(at[2:], attrs.padding, strict=False)]
-        inside = T.all(*(c for p, size in zip(position, spatial, strict=True) for c in (p >= 0, p < size)))
-        return argument_maximum((padded(*at), T.select(inside, flat(position, spatial), nowhere)), offsets)
+    def place(value: Any, at: Sequence[Any], index: Sequence[Any], offsets: Sequence[Any]) -> Any:
+        position = [i - b for i, b in zip(at, before, strict=False)]
+        inside = [condition for p, size in zip(position, spatial, strict=True) for condition in (p >= 0, p < size)]
+        found = T.all(value == best(*index), *inside)
+        return T.min_reduce(T.select(found, flat(position, spatial), nowhere), offsets)
 
-    (values, places), _ = _reduction(T, attrs, data, lowest, body)
+    places = windows.reduce(place, "pool_place")
 
     def index(n: Any, c: Any, *position: Any) -> Any:
-        place = places(n, c, *position)
+        size: Any = 1
+        for extent in spatial:
+            size = size * extent
+        place = T.minimum(places(n, c, *position), size - 1)  # also where NaN equals nothing
         if attrs.column_major:
             coordinates = []
             for extent in reversed(spatial):
                 coordinates.append(T.floor_mod(place, extent))
                 place = T.floor_div(place, extent)
             place = flat(coordinates, spatial[::-1])
-        size = 1
-        for extent in spatial:
-            size = size * extent
         channel = T.cast(n, "int64") * channels + c
         return channel * size + T.cast(place, "int64")
 
-    return values, T.compute(T.shape(values), index, "pool_indices")
+    return best, T.compute(T.result_shape(1), index, "pool_indices")
 
 
 _define("nn.max_pool_indices", _indices_relation, _indices_reference, _indices_compute, column_major=False)
@@ -252,20 +251,19 @@ def _average_reference(attrs: Attrs, data: np.ndarray) -> np.ndarray:
 def _average_compute(T: Any, attrs: Attrs, data: Any) -> Any:
     dtype = T.dtype(data)
     wide = wide_dtype(dtype)
-    total, places = _reduction(
-        T, attrs, data, T.const(0, dtype), lambda padded, at, offsets: T.sum(T.cast(padded(*at), wide), offsets)
-    )
+    windows = _Windows(T, attrs, data, T.const(0, dtype))
+    total = windows.reduce(lambda value, at, index, offsets: T.sum(T.cast(value, wide), offsets))
     padded = any(not isinstance(p, int) or p for p in attrs.padding)
+    whole = not attrs.ceil_mode and (attrs.count_include_pad or not padded)
 
     def body(n: Any, c: Any, *position: Any) -> Any:
         count: Any = 1
-        for i, place in zip(position, places, strict=True):
-            whole = not attrs.ceil_mode and (attrs.count_include_pad or not padded)
-            count = count * (place.window if whole else place.count(T, i, attrs.count_include_pad))
+        for i, axis in zip(position, windows.axes, strict=True):
+            count = count * (axis.window if whole else axis.count(T, i, attrs.count_include_pad))
         divisor = T.const(count, wide) if isinstance(count, int) else T.cast(T.maximum(count, 1), wide)
         return T.cast(total(n, c, *position) / divisor, dtype)
 
-    return T.compute(T.shape(total), body, "pool_average")
+    return T.compute(T.result_shape(), body, "pool_average")
 
 
 _define(
@@ -278,6 +276,9 @@ _define(
 
 
 # p-norm
+
+#: Powers that are computed by multiplication.
+_SMALL_POWERS = range(1, 5)
 
 
 def _norm_reference(attrs: Attrs, data: np.ndarray) -> np.ndarray:
@@ -294,20 +295,22 @@ def _norm_compute(T: Any, attrs: Attrs, data: Any) -> Any:
     wide = wide_dtype(dtype)
 
     def power(value: Any) -> Any:
-        if attrs.p == 2:
-            return value * value
-        value = T.math("abs", value)
-        return value if attrs.p == 1 else T.math("pow", value, T.const(float(attrs.p), wide))
+        size = T.math("abs", value)
+        if attrs.p not in _SMALL_POWERS:
+            return T.math("pow", size, T.const(float(attrs.p), wide))
+        product = size
+        for _ in range(attrs.p - 1):
+            product = product * size
+        return product
 
     def root(value: Any) -> Any:
         if attrs.p == 2:
             return T.math("sqrt", value)
         return value if attrs.p == 1 else T.math("pow", value, T.const(1 / attrs.p, wide))
 
-    total, _ = _reduction(
-        T, attrs, data, T.const(0, dtype), lambda padded, at, offsets: T.sum(power(T.cast(padded(*at), wide)), offsets)
-    )
-    return T.compute(T.shape(total), lambda *i: T.cast(root(total(*i)), dtype), "pool_norm")
+    windows = _Windows(T, attrs, data, T.const(0, dtype))
+    total = windows.reduce(lambda value, at, index, offsets: T.sum(power(T.cast(value, wide)), offsets))
+    return T.compute(T.result_shape(), lambda *i: T.cast(root(total(*i)), dtype), "pool_norm")
 
 
 _define(
