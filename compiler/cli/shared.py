@@ -127,8 +127,7 @@ def _bar() -> Iterator[Progress]:
         task = bar.add_task("starting", total=None)
 
         def show(stage: str, done: int, total: int) -> None:
-            known = total if total > 1 else None
-            bar.update(task, description=_STAGES.get(stage, stage), completed=done, total=known)
+            bar.update(task, description=_STAGES.get(stage, stage), completed=done, total=total)
 
         yield show
 

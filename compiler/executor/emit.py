@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from ..kernel.kernel import Kernel
 from ..relay.dimension import Dim, Dimension
@@ -97,6 +98,7 @@ class _Emitter:
     def _run(self) -> str:
         program = self.program
         body = [line for step in program.steps for line in self._step(step, "  ")]
+        slots = self._slots()[:-1]
         lines = [
             "/* Memory: I(k) is input k, O(k) output k, A(n) byte n of the arena, W(n) byte n of the weights. */",
             "#define I(k) (inputs[k])",
@@ -114,7 +116,7 @@ class _Emitter:
         ]
         if program.weights_size:
             lines += [f"  const uint8_t *const weights = {self._weights()};", "  (void)weights;"]
-        lines += ["  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;", *self._dims(body)]
+        lines += ["  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;", *self._dims([*slots, *body]), *slots]
         return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
 
     def _weights(self) -> str:
@@ -128,7 +130,10 @@ class _Emitter:
             assert root.constant is not None
             return f"W({self._sum(self.program.weight_offsets[root.constant.digest], inside)})"
         if root.kind == "arena":
-            return f"A({self._sum(self.program.plan.offsets[root.index], inside)})"
+            slot = self.program.plan.slots[root.index]
+            if slot is None:
+                return f"A({self._sum(self.program.plan.offsets[root.index], inside)})"
+            return f"A(slot{slot})" if inside == 0 else f"A(slot{slot} + {self._sum(0, inside)})"
         letter = "I" if root.kind == "input" else "O"
         if inside == 0:
             return f"{letter}({root.index})"
@@ -156,11 +161,18 @@ class _Emitter:
         lines += [line for s in step.else_steps for line in self._step(s, indent + "  ")]
         return [*lines, f"{indent}}}"]
 
+    def _slots(self) -> list[str]:
+        """C that puts the places of the slots into variables slot0, slot1, ...; the last one is the end of the arena."""
+        lines, place = [], str(self.program.plan.static_size)
+        for slot, size in enumerate(self.program.plan.slot_sizes):
+            lines.append(f"  const int64_t slot{slot} = {place};")
+            place = f"slot{slot} + {c_dimension(size, self.symbols)}"
+        return [*lines, f"  const int64_t end = {place};"]
+
     def _sizes(self) -> str:
         program = self.program
-        size = program.plan.size
         checks = [line for d in self._symbolic_sizes() for line in self._check(d)]
-        body = [*checks, f"  return (size_t){_parenthesized(c_dimension(size, self.symbols))};"]
+        body = [*checks, *self._slots(), "  return (size_t)end;"]
         lines = ["static size_t arena_size(const int64_t *symbols) {", *self._dims(body), "  (void)symbols;", *body, "}", ""]
         dims = [d for t in program.output_types for d in t.shape]
         body = [f"  shapes[{i}] = {c_dimension(d, self.symbols)};" for i, d in enumerate(dims)]
@@ -183,7 +195,7 @@ class _Emitter:
     def _descriptor(self, model_hash: str, target: str, cpu_features: Sequence[str]) -> str:
         program, name = self.program, self.name
         lines: list[str] = []
-        tables = {
+        tables: dict[str, list[tuple[str, Any]]] = {
             "inputs": [(p.name, p.type) for p in program.inputs],
             "outputs": list(zip(program.output_names, program.output_types, strict=True)),
         }
@@ -278,10 +290,6 @@ class _Emitter:
             "",
         ]
         return "\n".join(lines)
-
-
-def _parenthesized(text: str) -> str:
-    return text if text.isdigit() else f"({text})"
 
 
 def _kernel_steps(steps: Sequence[Step]) -> list[KernelStep]:

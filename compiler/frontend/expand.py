@@ -1,6 +1,11 @@
-"""Function bodies of operators that the ONNX schema defines by other operators."""
+"""Function bodies of operators that the ONNX schema defines by other operators.
+
+Schemas are of type Any, since the stubs of the onnx package lack much of what they have.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import onnx
 import onnx.defs
@@ -21,7 +26,7 @@ def expand_function(node: Node) -> onnx.FunctionProto:
     """
     proto = node.proto
     try:
-        schema = onnx.defs.get_schema(proto.op_type, node.opset, node.domain)
+        schema: Any = onnx.defs.get_schema(proto.op_type, node.opset, node.domain)
     except onnx.defs.SchemaError as error:
         raise node.error(f"the operator is unknown in opset {node.opset}") from error
     if schema.has_function:
@@ -47,7 +52,7 @@ def expand_function(node: Node) -> onnx.FunctionProto:
     )
 
 
-def _function_for(schema: onnx.defs.OpSchema, opset: int) -> onnx.FunctionProto:
+def _function_for(schema: Any, opset: int) -> onnx.FunctionProto:
     versions = [v for v in schema.function_opset_versions if v <= opset]
     function = onnx.FunctionProto()
     if versions:
@@ -57,7 +62,7 @@ def _function_for(schema: onnx.defs.OpSchema, opset: int) -> onnx.FunctionProto:
     return function
 
 
-def _with_defaults(schema: onnx.defs.OpSchema, function: onnx.FunctionProto) -> onnx.FunctionProto:
+def _with_defaults(schema: Any, function: onnx.FunctionProto) -> onnx.FunctionProto:
     """The function with the schema's defaults for attributes that the node does not give."""
     known = {a.name for a in function.attribute_proto}
     defaults = [a.default_value for a in schema.attributes.values() if a.default_value.name and a.name not in known]

@@ -72,7 +72,7 @@ def _function_versions(function: onnx.FunctionProto) -> dict[str, int]:
     return {"" if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in function.opset_import}
 
 
-def _schema(operator: str, version: int, domain: str) -> onnx.defs.OpSchema | None:
+def _schema(operator: str, version: int, domain: str) -> Any:
     try:
         return onnx.defs.get_schema(operator, version, domain)
     except onnx.defs.SchemaError:

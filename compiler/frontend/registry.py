@@ -133,7 +133,8 @@ class Node:
         if attribute.name not in schema.attributes:
             return
         kinds = onnx.AttributeProto.AttributeType
-        expected, found = int(schema.attributes[attribute.name].type.value), attribute.type
+        declared: Any = schema.attributes[attribute.name].type
+        expected, found = int(declared.value), attribute.type
         if found not in (expected, kinds.Value("INT") if expected == kinds.Value("FLOAT") else expected):
             raise self.error(
                 f"the attribute '{attribute.name}' has the type {kinds.Name(found).lower()}",
