@@ -29,11 +29,20 @@ class Plan:
         Bytes of the arena.
     peak : int
         Lower bound on any arena: the most bytes alive at one step (static buffers only).
+    static_size : int
+        Bytes of the static part, which comes first.
+    slot_sizes : tuple of Dimension
+        Bytes of the slots of symbolic size, which follow.
+    slots : tuple of (int or None)
+        The slot that each buffer lies in; None: in the static part.
     """
 
     offsets: tuple[Dimension, ...]
     size: Dimension
     peak: int
+    static_size: int
+    slot_sizes: tuple[Dimension, ...]
+    slots: tuple[int | None, ...]
 
 
 def align(size: Dimension, alignment: int) -> Dimension:
@@ -51,8 +60,15 @@ def plan(lifetimes: Sequence[Lifetime], alignment: int) -> Plan:
     offsets: list[Dimension] = [0] * len(lifetimes)
     static = [i for i, b in enumerate(lifetimes) if isinstance(b.size, int)]
     end = _place_static(lifetimes, static, offsets, alignment)
-    size = _place_dynamic(lifetimes, [i for i in range(len(lifetimes)) if i not in set(static)], offsets, end, alignment)
-    return Plan(tuple(offsets), size, _peak(lifetimes, static, alignment))
+    members, sizes = _assign_slots(lifetimes, [i for i in range(len(lifetimes)) if i not in set(static)], alignment)
+    slots: list[int | None] = [None] * len(lifetimes)
+    position: Dimension = end
+    for slot, (indices, size) in enumerate(zip(members, sizes, strict=True)):
+        for index in indices:
+            offsets[index], slots[index] = position, slot
+        position = position + size
+    peak = _peak(lifetimes, static, alignment)
+    return Plan(tuple(offsets), position, peak, end, tuple(sizes), tuple(slots))
 
 
 def _place_static(lifetimes: Sequence[Lifetime], indices: list[int], offsets: list[Dimension], alignment: int) -> int:
@@ -78,9 +94,10 @@ def _place_static(lifetimes: Sequence[Lifetime], indices: list[int], offsets: li
     return total
 
 
-def _place_dynamic(
-    lifetimes: Sequence[Lifetime], indices: list[int], offsets: list[Dimension], start: int, alignment: int
-) -> Dimension:
+def _assign_slots(
+    lifetimes: Sequence[Lifetime], indices: list[int], alignment: int
+) -> tuple[list[list[int]], list[Dimension]]:
+    """The buffers of each slot, and the slots' sizes."""
     slots: list[tuple[Dimension, int]] = []  # size, last step of its latest buffer
     members: list[list[int]] = []
     for index in sorted(indices, key=lambda i: (lifetimes[i].first, i)):
@@ -97,12 +114,7 @@ def _place_dynamic(
         else:
             slots[chosen] = (maximum(slots[chosen][0], this.size), this.last)
             members[chosen].append(index)
-    position: Dimension = start
-    for (size, _), slot in zip(slots, members, strict=True):
-        for index in slot:
-            offsets[index] = position
-        position = position + align(size, alignment)
-    return position
+    return members, [align(size, alignment) for size, _ in slots]
 
 
 def _comparable(left: Dimension, right: Dimension) -> bool:

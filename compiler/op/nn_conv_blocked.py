@@ -21,9 +21,11 @@ from .window import check_window, output_sizes, pad_stage
 
 
 def pack_weights(weights: np.ndarray, in_block: int, out_block: int) -> np.ndarray:
-    """(O, I/groups, window...) to (O/ob, (I/groups)/ib, window..., ib, ob)."""
+    """(O, I/groups, window...) to (ceil(O/ob), ceil((I/groups)/ib), window..., ib, ob), filled up with zeros."""
     out_channels, in_channels, *window = weights.shape
-    split = weights.reshape(out_channels // out_block, out_block, in_channels // in_block, in_block, *window)
+    padded = np.zeros((out_channels + -out_channels % out_block, in_channels + -in_channels % in_block, *window), "f")
+    padded[:out_channels, :in_channels] = weights
+    split = padded.reshape(-1, out_block, padded.shape[1] // in_block, in_block, *window)
     return np.ascontiguousarray(np.moveaxis(split, (3, 1), (-2, -1)))
 
 

@@ -47,6 +47,11 @@ def channel_block(channels: Dimension, target: Target) -> int | None:
     return next((b for b in (16, 8, 4) if b <= largest and channels % b == 0), None)
 
 
+def _padded_block(channels: int, target: Target) -> int:
+    """Block for channels that none divides."""
+    return next(b for b in (4, 8, 16) if b >= min(channels, 8 if target.vector_registers * target.lanes() < 128 else 16))
+
+
 @dataclass
 class _Rewriter:
     """Rewrites one function.
@@ -87,10 +92,10 @@ class _Rewriter:
             return atom
         if atom in self.blocked and atom not in self.plain:
             source = self.blocked[atom]
-            call = Call("layout.unblock", (source,), relay_op.complete_attrs(relay_op.get("layout.unblock"), {}))
-            call = replace(call, location=atom.location)
+            assert isinstance(atom.type, TensorType)
+            attrs = relay_op.complete_attrs(relay_op.get("layout.unblock"), {"channels": atom.type.shape[1]})
             var = Var(atom.name, atom.type, atom.location)
-            self.bindings.append(Binding(var, call))
+            self.bindings.append(Binding(var, Call("layout.unblock", (source,), attrs, atom.location)))
             self.plain[atom] = var
         return self.plain.get(atom, atom)
 
@@ -142,10 +147,12 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     out_channels, group_channels, *window = weights.array.shape
     groups = call.attrs.groups
     in_channels = group_channels * groups
-    out_block = channel_block(out_channels, self.target)
-    in_block = channel_block(in_channels, self.target)
-    if in_block is None and in_channels <= 4:  # an image's planes: pixels with interleaved colours
-        in_block = in_channels
+    out_block, in_block = channel_block(out_channels, self.target), channel_block(in_channels, self.target)
+    if groups == 1:
+        # Channels that fill no block are filled up with zeros: still much faster than without vectors.
+        out_block = out_block or _padded_block(out_channels, self.target)
+        # The planes of an image: pixels with interleaved colours.
+        in_block = in_block or (in_channels if in_channels <= 4 else _padded_block(in_channels, self.target))
     if out_block is None or in_block is None:
         return False
     if groups > 1 and groups == in_channels == out_channels:
@@ -158,7 +165,8 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     args: list[Atom] = [self.blocked_var(data, in_block, call), Constant(packed, f"{_name(weights)}.packed")]
     if bias:
         assert isinstance(bias[0], Constant)
-        args.append(Constant(bias[0].array.reshape(-1, out_block), f"{_name(bias[0])}.packed"))
+        padded = np.pad(bias[0].array, (0, -out_channels % out_block))
+        args.append(Constant(padded.reshape(-1, out_block), f"{_name(bias[0])}.packed"))
     attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups")}
     self.blocked[var] = self.emit("nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs)
     return True
@@ -217,6 +225,12 @@ def _blocked_operand(atom: Atom, result: TensorType, channels: Dimension, block:
     return "single" if type_.shape[1] == 1 else None
 
 
+def _is_padded(atom: Atom, block: int) -> bool:
+    """Does the tensor not fill its last block?"""
+    type_ = _tensor(atom)
+    return type_ is None or not isinstance(type_.shape[1], int) or type_.shape[1] % block != 0
+
+
 def _pool(self: _Rewriter, var: Var, call: Call) -> bool:
     block = self.block_of(call.args[0])
     if block is None:
@@ -238,7 +252,7 @@ def _reduce(self: _Rewriter, var: Var, call: Call) -> bool:
     """Reductions over spatial axes (global pooling)."""
     block = self.block_of(call.args[0])
     axes = call.attrs.axis
-    if block is None or any(axis < 2 for axis in axes):
+    if block is None or any(axis < 2 for axis in axes) or _is_padded(call.args[0], block):
         return False
     source = self.blocked_var(call.args[0], block, call)
     assert isinstance(call.op, str)
@@ -261,7 +275,7 @@ def _concatenate(self: _Rewriter, var: Var, call: Call) -> bool:
     if call.attrs.axis != 1 or result is None or result.rank < 3:
         return False
     block = channel_block(result.shape[1], self.target)
-    if block is None or any(self.block_of(a) != block for a in call.args):
+    if block is None or any(self.block_of(a) != block or _is_padded(a, block) for a in call.args):
         return False
     args = tuple(self.blocked_var(a, block, call) for a in call.args)
     self.blocked[var] = self.emit("concatenate", args, call, f"{var.name}.blocked", axis=1)
@@ -272,7 +286,8 @@ def _reshape(self: _Rewriter, var: Var, call: Call) -> bool:
     """Where one pixel is left, the blocked form has the channels in order: it can be reshaped as it is."""
     (source,) = call.args
     type_ = _tensor(source)
-    if self.block_of(source) is None or type_ is None or any(d != 1 for d in type_.shape[2:]):
+    block = self.block_of(source)
+    if block is None or type_ is None or any(d != 1 for d in type_.shape[2:]) or _is_padded(source, block):
         return False
     assert isinstance(source, Var)
     self.plain[var] = self.emit("reshape", (self.blocked[source],), call, var.name, shape=call.attrs.shape)
@@ -284,7 +299,7 @@ _RULES: dict[str, _Rule] = {
     "concatenate": _concatenate,
     "reshape": _reshape,
     **dict.fromkeys(("nn.max_pool", "nn.average_pool", "nn.lp_pool"), _pool),
-    **dict.fromkeys(("reduce_mean", "reduce_sum", "reduce_max", "reduce_min"), _reduce),
+    **dict.fromkeys(("mean", "sum", "max", "min"), _reduce),
 }
 
 

@@ -71,3 +71,11 @@ def test_symbolic_buffers_of_one_size_share_a_slot() -> None:
 
 def test_nothing_needs_nothing() -> None:
     assert plan([], 64).size == 0
+
+
+def test_slots_stand_behind_the_static_part() -> None:
+    buffers = [Lifetime(100, 0, 3), Lifetime(N * 4, 0, 1), Lifetime(N * 4, 1, 2), Lifetime(N * 4, 2, 3)]
+    result = plan(buffers, 64)
+    assert result.static_size == 128
+    assert result.slots == (None, 0, 1, 0)
+    assert result.size == 128 + sum(result.slot_sizes[1:], result.slot_sizes[0])

@@ -114,6 +114,8 @@ def inner_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
     """Spatial and reduction loops directly around a block that was computed at a loop of its consumer."""
     loops = list(sch.get_loops(block))
     realize = sch.get(loops[-1]).body
+    if not hasattr(realize, "iter_values"):
+        return [], []  # all its loops had one iteration: it stands beside its consumer
     outer = len(loops)
     reduction_vars = [
         var

@@ -46,15 +46,12 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool) -> 
     if depthwise:
         most = min(most, 8)  # each pixel needs a vector load, not a broadcast: larger tiles only spill
     sizes = [b.extent(sch, s) for s in spatial]
-    if len(sizes) == 1:
-        rows, columns = 1, pixel_tile(1, sizes[0], most)[1]
-        column_outer, column_inner = sch.split(spatial[0], [None, columns])
-        outer, inner = [column_outer], [column_inner]
-    else:
-        rows, columns = pixel_tile(sizes[-2], sizes[-1], most)
-        row_outer, row_inner = sch.split(spatial[-2], [None, rows])
-        column_outer, column_inner = sch.split(spatial[-1], [None, columns])
-        outer, inner = [*spatial[:-2], row_outer, column_outer], [row_inner, column_inner]
+    rows, columns = pixel_tile(sizes[-2] if len(sizes) > 1 else 1, sizes[-1], most)
+    outer, inner = list(spatial), []
+    for axis, tile in ((-1, columns), *(((-2, rows),) if len(sizes) > 1 else ())):
+        if tile > 1:  # symbolic sizes stay whole
+            outer[axis], part = sch.split(spatial[axis], [None, tile])
+            inner.insert(0, part)
     sch.reorder(batch, chunk, *outer, *inner, lane)
     # A task is a row of tiles, so that small images give enough of them; neighbours share their weights.
     task = sch.fuse(batch, chunk, *outer[:-1]) if len(outer) > 1 else sch.fuse(batch, chunk)
