@@ -145,6 +145,8 @@ class _Emitter:
     def _step(self, step: Step, indent: str) -> list[str]:
         comment = f" /* {c_comment(step.comment)} */" if step.comment else ""
         if isinstance(step, CopyStep):
+            if step.source.size == 0:
+                return []
             size = c_dimension(step.source.size, self.symbols)
             size = f"(size_t)({size})" if isinstance(step.source.size, Dim) else size
             destination, source = self._address(step.destination), self._address(step.source)

@@ -91,10 +91,12 @@ class FunctionBuilder:
     def call(self, op: str, *args: Atom, name: str = "", location: Location = NOWHERE, **attrs: Any) -> Atom:
         """Bind an operator call.
 
-        Returns the variable, or a constant where the result is a small integer tensor known by now.
+        Returns the variable, or a constant where the result is a small integer tensor known by now, or has no elements.
         """
         with located(location):
             full, type_ = self._infer(op, attrs, [a.type for a in args])
+        if isinstance(type_, TensorType) and type_.is_static and type_.size == 0:
+            return Constant(np.empty(type_.shape, type_.numpy_dtype), name)
         known = self._known_result(op, full, args, type_)
         if known is not None and all(not isinstance(d, Dim) for d in known.flat):
             assert isinstance(type_, TensorType)
