@@ -1,0 +1,74 @@
+# make demo    compile a trained model for this machine and for ARM, and run it
+# make test    check and test everything
+# make lint    check style and types only
+# make bench   measure speed
+# make clean   remove what these made
+#
+# Needs Python 3.10 or newer; the rest comes into .venv. PYTHON=... chooses the Python that makes it, WORKERS=... the number
+# of processes that run tests.
+
+PYTHON ?= python3
+WORKERS ?= auto
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := compiler targets runtime_stub tests examples
+
+# What tests of other targets run in: QEMU, and the C libraries of the Linux targets.
+QEMU_PACKAGES := qemu-user qemu-system-arm libc6-arm64-cross libc6-armhf-cross
+QEMU_FILES := $(shell command -v qemu-aarch64) $(shell command -v qemu-arm) $(shell command -v qemu-system-arm) \
+	$(wildcard /usr/aarch64-linux-gnu/lib /usr/arm-linux-gnueabihf/lib)
+
+.PHONY: demo test lint bench clean qemu
+.SUFFIXES:
+
+demo: $(VENV)/cross
+	@$(BIN)/python examples/digits/demo.py build/demo
+
+# The tests come last: the last line is their summary.
+test: $(VENV)/all qemu lint
+	@$(BIN)/python -m pytest -q -n $(WORKERS)
+
+lint: $(VENV)/all
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@rm -rf $(VENV)/typing && mkdir -p $(VENV)/typing/onnxc
+	@# mypy does not follow the hooks of an editable installation: show it the package as folders.
+	@ln -s $(CURDIR)/compiler/* $(CURDIR)/targets $(CURDIR)/runtime_stub $(VENV)/typing/onnxc/
+	@MYPYPATH=$(VENV)/typing $(BIN)/mypy -p onnxc -p tests
+
+bench: $(VENV)/all
+	@for program in tests/bench/[a-z]*.py; do \
+		echo "== $$program" && $(BIN)/python -m $$(echo $${program%.py} | tr / .) || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each set of extras; `all` has what `cross` has.
+$(VENV)/cross: $(VENV)/pip
+	$(BIN)/pip install --quiet --editable '.[cross]'
+	@touch $@
+
+$(VENV)/all: $(VENV)/pip
+	$(BIN)/pip install --quiet --editable '.[all]'
+	@touch $(VENV)/cross $@
+
+$(VENV)/pip: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "$(PYTHON) is older than 3.10: name another with make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "try: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install --quiet --upgrade pip
+	@touch $@
+
+# Tests that need QEMU are skipped without it, and say so; they fail where CI=true.
+qemu:
+ifneq ($(words $(QEMU_FILES)),5)
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "apt-get install $(QEMU_PACKAGES)"; export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install -qq -y $(QEMU_PACKAGES) >/dev/null 2>&1 \
+			|| { apt-get update -qq && apt-get install -qq -y $(QEMU_PACKAGES) >/dev/null; } \
+			|| echo "QEMU could not be installed: tests of other targets do not run" >&2; \
+	else \
+		echo "no QEMU, so tests of other targets do not run; as root: apt install $(QEMU_PACKAGES)" >&2; \
+	fi
+endif
