@@ -96,16 +96,13 @@ def _clip(node: Node, x: Any, bounds: dict[str, Any]) -> Any:
 @converter("Dropout")
 def convert_dropout(node: Node) -> Any:
     """Inference: the data itself, and a mask of True. Before opset 7, `is_test` may be 0 in models for inference."""
-    if node.opset >= 12 and node.has_input(2):
-        training = node.builder.shape_value(node.input(2))
-        ratio = node.inputs[1]
-        drops = not (isinstance(ratio, Constant) and float(ratio.array.reshape(())) == 0)
-        if drops and (training is None or training.any()):
-            raise node.error(
-                "training_mode is true, or only known at run time",
-                expected="a model for inference",
-                remedy="export the model in evaluation mode",
-            )
+    training = node.opset >= 12 and node.has_input(2) and node.static_array(2).any()
+    if training and (not node.has_input(1) or node.static_array(1).any()):
+        raise node.error(
+            "training_mode is true, and the ratio is not 0",
+            expected="a model for inference",
+            remedy="export the model in evaluation mode",
+        )
     if not node.has_output(1):
         return node.input(0)
     # Up to opset 9 the mask has the data's element type.

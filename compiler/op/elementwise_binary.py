@@ -22,8 +22,11 @@ def _is_float(T: Any, x: Any) -> bool:
 
 
 def _same(T: Any, x: Any, y: Any) -> Any:
-    """x == y; of bool as bytes, since LLVM would be given a comparison of floats."""
-    return T.cast(x, "int8") == T.cast(y, "int8") if T.dtype(x) == "bool" else x == y
+    if T.dtype(x) == "bool":  # LLVM would be given a comparison of floats
+        return T.cast(x, "int8") == T.cast(y, "int8")
+    if _is_float(T, x):  # TVM takes x == x for true
+        return T.all(T.logical_not(T.math("isnan", x)), x == y)
+    return x == y
 
 
 def _differ(T: Any, x: Any, y: Any) -> Any:
