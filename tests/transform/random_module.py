@@ -31,7 +31,7 @@ class _Generator:
         condition = builder.param("condition", TensorType((), "bool"))
         self.grow(builder, values, condition, int(self.random.integers(4, 24)), nested=0)
         results = [values[int(i)] for i in self.random.integers(2, len(values), 2)] + [values[-1]]
-        return Module({"main": builder.function(builder.tuple(results, "out"))})
+        return Module({"main": builder.function(builder.tuple(results, "out"), outputs=("a", "b", "c"))})
 
     def grow(self, builder: FunctionBuilder, values: list[Atom], condition: Atom, count: int, nested: int) -> None:
         """Add values that are computed from earlier ones."""
