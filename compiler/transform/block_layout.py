@@ -127,7 +127,11 @@ def _rule(value: Expr) -> _Rule | None:
     if value.op in _RULES:
         return _RULES[value.op]
     op = relay_op.get(value.op)
-    return _elementwise if op.kind <= FusionKind.BROADCAST and "axis" not in op.attributes else None
+    if op.kind > FusionKind.BROADCAST:
+        return None
+    # An axis matters only to parameters that have more than one element.
+    single = all(isinstance(a.type, TensorType) and a.type.size == 1 for a in value.args[1:])
+    return _elementwise if "axis" not in op.attributes or single else None
 
 
 def _name(atom: Atom) -> str:

@@ -52,7 +52,7 @@ def _fold(site: Site, data: Atom, scale: np.ndarray | None, shift: np.ndarray | 
     else:
         return None
     if scale is not None:
-        if not isinstance(weights, Constant):
+        if not isinstance(weights, Constant) or is_integral(weights.array):
             return None
         weights = _scaled(weights, scale, kind, layer)
         total = total * scale
@@ -66,6 +66,14 @@ def _fold(site: Site, data: Atom, scale: np.ndarray | None, shift: np.ndarray | 
     values = np.broadcast_to(total, (channels,)).astype(layer.tensor.numpy_dtype)
     name = bias.name if isinstance(bias, Constant) else ""
     return layer.emit(layer.op, x, weights, Constant(values, name), **layer.attrs)
+
+
+def is_integral(array: np.ndarray) -> bool:
+    """Are all elements integers? Then sums of products with integers are exact, and stay so only without a scale.
+
+    See quantized_scales: the scale that it takes out of a quantised layer must not come back.
+    """
+    return bool(np.all(array == np.rint(array)))
 
 
 def _scaled(weights: Constant, scale: np.ndarray, kind: _Layer, layer: Site) -> Constant:

@@ -22,11 +22,13 @@ from .inline_constant_if import inline_constant_if
 from .inplace import inplace
 from .move_views import move_views
 from .pack_weights import pack_weights
+from .quantized_scales import quantized_scales
 from .simplify import simplify
 
 #: In the order in which they run. Each runs from its level on.
 PIPELINE: tuple[Pass, ...] = (
     inline_constant_if,
+    quantized_scales,
     fold_constants,
     simplify,
     common_subexpressions,
