@@ -43,20 +43,24 @@ def channel_block(channels: Dimension, target: Target) -> int | None:
     """
     if not isinstance(channels, int):
         return None
-    largest = 16 if target.vector_registers * target.lanes() >= 128 else 8
+    largest = _largest_block(target)
     return next((b for b in (16, 8, 4) if b <= largest and channels % b == 0), None)
+
+
+def _largest_block(target: Target) -> int:
+    return 16 if target.vector_registers * target.lanes() >= 128 else 8
 
 
 def _padded_block(channels: int, target: Target) -> int:
     """Block for channels that none divides."""
-    return next(b for b in (4, 8, 16) if b >= min(channels, 8 if target.vector_registers * target.lanes() < 128 else 16))
+    return next(b for b in (4, 8, 16) if b >= min(channels, _largest_block(target)))
 
 
 @dataclass
 class _Rewriter:
     """Rewrites one function.
 
-    `blocked` holds the blocked form of variables of the old function; `plain` what stands for them in the ordinary form.
+    `blocked` holds the blocked form of variables of the old function, `plain` what stands for them in the ordinary one.
     A variable may be in both, or in one of them.
     """
 
