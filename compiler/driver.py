@@ -17,15 +17,15 @@ from .artifact.listing import listing
 from .artifact.package import Artifact, layout, package
 from .artifact.staging import check_writable
 from .artifact.toolchain import find_compiler
-from .diagnostics import CompileError
-from .executor.names import identifier, identifiers
+from .diagnostics import NOWHERE, CompileError, Location, located
+from .executor.names import C_TYPES, identifier, identifiers
 from .executor.program import build_program
 from .frontend.importer import import_model
 from .kernel.compile import compile_kernel
 from .kernel.kernel import Kernel
 from .relay.dimension import Dim
-from .relay.expr import Function, Module
-from .relay.types import TensorType
+from .relay.expr import Function, Module, all_bindings
+from .relay.types import TensorType, TupleType, Type
 from .target import Target
 from .transform.pipeline import PassContext, run_pipeline
 
@@ -125,12 +125,43 @@ def compile_model(
         The model is broken, or uses what is not supported.
     """
     module = optimize(source, target, options, name)
+    check_types(module)
     kernels = compile_kernels(module, target, options)
     symbols = model_symbols(module.main)
     alignment = 64 if target.hosted else 16
     program = build_program(module, kernels, symbols, alignment)
     facts = {"level": options.level, "dims": dict(sorted(options.dims.items()))}
     return Compiled(module, program, tuple(kernels.values()), target, hash_model(module, target, options), facts)
+
+
+def check_types(module: Module) -> None:
+    """Every tensor must have an element type that exists in C, and be small enough for the kernels' 32-bit indices.
+
+    Raises
+    ------
+    CompileError
+        The first that does not, with the node that computes it.
+    """
+    for function in module.functions.values():
+        values = [(binding.var, getattr(binding.value, "location", NOWHERE)) for binding in all_bindings(function)]
+        for var, location in [*((param, param.location) for param in function.params), *values]:
+            with located(location), located(Location(model=module.name, tensor=var.name)):
+                _check_type(var.type)
+
+
+def _check_type(type_: Type) -> None:
+    if isinstance(type_, TupleType):
+        for field_type in type_.fields:
+            _check_type(field_type)
+        return
+    if not isinstance(type_, TensorType):
+        raise CompileError(f"a value of type {type_}", expected="a tensor", remedy="convert it outside the model")
+    if type_.dtype not in C_TYPES:
+        raise CompileError(
+            f"a tensor of {type_.dtype}", expected="real numbers or booleans", remedy="convert it outside the model"
+        )
+    if isinstance(type_.size, int) and type_.size >= 1 << 31:
+        raise CompileError(f"a tensor of {type_.size} elements, {type_.shape}", expected="less than 2147483648")
 
 
 def model_symbols(main: Function) -> list[str]:

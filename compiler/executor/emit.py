@@ -19,6 +19,8 @@ static inline int64_t onnxc_floor_div(int64_t a, int64_t b) { return a / b - (a 
 static inline int64_t onnxc_floor_mod(int64_t a, int64_t b) { return a - onnxc_floor_div(a, b) * b; }
 static inline int64_t onnxc_max(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t onnxc_min(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline double onnxc_greater(double a, double b) { return a > b ? a : b; }
+static inline double onnxc_smaller(double a, double b) { return a < b ? a : b; }
 """
 
 
@@ -211,7 +213,7 @@ class _Emitter:
                     dims = ", ".join(self._described(d) for d in type_.shape)
                     lines.append(f"static const int64_t {shape}[] = {{{dims}}};")
                 code, _ = C_TYPES[type_.dtype]
-                bits = DTYPES[type_.dtype][1]
+                bits = max(8, DTYPES[type_.dtype][1])  # narrower elements take a byte each
                 infos.append(f"  {{{c_string(tensor)}, {{{code}, {bits}, 1}}, {type_.rank}, {shape}}},")
             if infos:
                 lines += [f"static const onnxc_tensor_info {kind}_info[] = {{", *infos, "};"]

@@ -135,7 +135,9 @@ def _lower(
         name = symbol if index == 0 else f"{symbol}_phase{index}"
         functions[name] = _raw_function(func, variables, workspaces, statements, name, STACK_BYTES if target.hosted else BARE_STACK_BYTES)
         phases.append(Phase(name, None if tasks is None else to_dimension(tasks, bound)))
-    module = tvm.ir.transform.Sequential([_T.LowerTVMBuiltin(), _T.LowerIntrin()])(tvm.IRModule(functions))
+    # bfloat16 goes as its bits: LLVM's code generator in TVM crashes on the type itself.
+    passes = [_T.BF16StorageLegalize(), _T.LowerTVMBuiltin(), _T.LowerIntrin()]
+    module = tvm.ir.transform.Sequential(passes)(tvm.IRModule(functions))
     return module, tuple(phases), tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxc import targets
 from onnxc.diagnostics import CompileError
+from onnxc.driver import Options, compile_model
 from onnxc.frontend.importer import import_model
 
 from tests.errors.models import model_of, node
@@ -181,3 +183,26 @@ def test_errors_inside_branches_name_the_inner_node() -> None:
 
 def _value(name: str) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, FLOAT, [2, 3])
+
+
+@pytest.mark.parametrize(
+    ("model", "found"),
+    [
+        (model_of([node("Identity", "x")], {"x": (TensorProto.STRING, [2])}, {"y": TensorProto.STRING}), "of string"),
+        (
+            model_of([node("Identity", "x")], {"x": (TensorProto.COMPLEX64, [2])}, {"y": TensorProto.COMPLEX64}),
+            "of complex64",
+        ),
+        (model_of([node("Relu", "x")], {"x": (FLOAT, [1 << 20, 1 << 20])}), "1099511627776 elements"),
+        (
+            model_of([node("Tile", "x n")], {"x": (FLOAT, [1])}, initializers=[_tensor("n", [1 << 40])]),
+            "1099511627776 elements",
+        ),
+    ],
+    ids=["string", "complex", "large_input", "large_result"],
+)
+def test_tensors_that_no_machine_can_hold(model: onnx.ModelProto, found: str) -> None:
+    with pytest.raises(CompileError, match=found) as caught:
+        compile_model(model, targets.find("x86-64-v3"), Options())
+    assert "model 'broken'" in str(caught.value)
+    assert "tensor '" in str(caught.value)
