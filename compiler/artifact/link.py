@@ -81,8 +81,12 @@ def runtime_files(target: Target) -> tuple[dict[str, str], dict[str, str]]:
     return {header: (folder / header).read_text()}, {name: (folder / name).read_text() for name in names}
 
 
+#: Functions of a model's header, behind its name. Kernels stay inside.
+FUNCTIONS = ("query", "run", "arena_size")
+
+
 def shared_library(parts: Parts, compiler: Compiler, output: Path, *, optimize: str = "2") -> None:
-    """Make a shared library that exports ``onnxc_*`` and ``<name>_*``.
+    """Make a shared library that exports ``onnxc_*`` and the functions of the model's header.
 
     Parameters
     ----------
@@ -95,7 +99,7 @@ def shared_library(parts: Parts, compiler: Compiler, output: Path, *, optimize: 
     """
     with _workshop(output) as folder:
         objects = _compile_all(parts, compiler, folder, optimize)
-        compiler.link_shared(folder, objects, output.name, exports=("onnxc_*", f"{parts.name}_*"))
+        compiler.link_shared(folder, objects, output.name, exports=("onnxc_*", *(f"{parts.name}_{f}" for f in FUNCTIONS)))
         os.replace(folder / output.name, output)
 
 
