@@ -146,7 +146,8 @@ def package(
         files = {p.name: p for p in stage.iterdir() if not p.name.startswith(".")}
         version = "" if compiler is None else compiler.version
         text = manifest(compiled, emit, files, version, external_weights)
-        (stage / place.manifest).write_text(text, encoding="utf-8")
+        # Names of files may be no text: what cannot be encoded becomes JSON's escape.
+        (stage / place.manifest).write_text(text, encoding="utf-8", errors="backslashreplace")
         facts = read_manifest(stage / place.manifest)
         stale = _stale_files(place, facts)
     for path in stale:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ def load_model(source: str | Path | bytes | onnx.ModelProto) -> tuple[onnx.Model
     except OSError as error:
         raise CompileError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from error
     model = _parse(data, path.name)
-    return model, path.stem, path.parent
+    # Names of files may be no text; that of the model must be.
+    return model, os.fsencode(path.stem).decode("utf-8", "replace"), path.parent
 
 
 def _parse(data: bytes, name: str) -> onnx.ModelProto:
