@@ -83,73 +83,107 @@ def _reference(attrs: Attrs, data: np.ndarray, kernel: np.ndarray, bias: np.ndar
 
 
 class _Axis:
-    """Where the places of the kernel lie on one spatial axis, seen from an output element.
+    """A spatial axis in a compute.
+
+    With a stride, output p = q * stride + r gets the places (r + padding) % stride + j * stride of the dilated kernel
+    alone: each phase r is a convolution with stride 1, and so a stage with q and r as axes of their own has inner loops
+    over adjacent elements of all tensors.
 
     Attributes
     ----------
+    steps, phases : expression, int
+        Extents of q and r; one phase for the stride 1.
     reduce : reduce axis
-        Over the places that can add to an output element.
-    before, after
+        Over the places of a phase, j.
+    before, after : expressions
         Padding of the data that makes every load legal.
     """
 
     def __init__(self, T: Any, attrs: Attrs, axis: int, size: Any, window: int, out: Any) -> None:
-        self._T, self._window = T, window
-        self._stride, self._dilation = attrs.strides[axis], attrs.dilations[axis]
-        self._shift = T.dim(attrs.padding[axis])
-        # With dilation 1 only every stride-th place meets an input element: the reduction walks over those alone.
-        self._phased = self._stride > 1 and self._dilation == 1
-        places = -(-window // self._stride) if self._phased else window
+        self._T, self._window, self._dilation = T, window, attrs.dilations[axis]
+        self._shift, self.phases = T.dim(attrs.padding[axis]), attrs.strides[axis]
+        self._span = span(window, self._dilation)
+        self.steps = T.floor_div(out + self.phases - 1, self.phases)
+        places = window if self.phases == 1 else -(-self._span // self.phases)
         self.reduce = T.reduce_axis(places, f"k{axis}")
-        first = T.floor_div(self._shift - (0 if self._phased else (window - 1) * self._dilation), self._stride)
-        if self._phased:
-            first = first - (places - 1)
-        last = T.floor_div(out - 1 + self._shift, self._stride)
-        self.before, self.after = self._positive(-first), self._positive(last - (size - 1))
+        reach = (places - 1) * (self._dilation if self.phases == 1 else 1)
+        self.before = self._positive(reach - self._first(0))
+        self.after = self._positive(self.steps - 1 + self._first(self.phases - 1) - (size - 1))
+
+    def _first(self, phase: int) -> Any:
+        """Input element that the first output of a phase gets at the first place."""
+        return self._T.floor_div(self._shift + phase, self.phases)
 
     def _positive(self, value: Any) -> Any:
         value = int(value) if hasattr(value, "value") else value  # a TVM integer
         return max(value, 0) if isinstance(value, int) else self._T.maximum(value, 0)
 
-    def at(self, position: Any) -> tuple[Any, Any, list[Any]]:
+    def _by_phase(self, phase: Any, value: Any) -> Any:
+        """value(number of the phase), for a phase that is an index.
+
+        TVM 0.27 simplifies sums of a quotient and of a shifted remainder of one fused loop wrongly, hence no formula.
+        """
+        choices = [value(number) for number in range(self.phases)]
+        result = choices[-1]
+        for number in reversed(range(self.phases - 1)):
+            result = self._T.select(phase == number, choices[number], result)
+        return result
+
+    def at(self, step: Any, phase: Any) -> tuple[Any, Any, list[Any]]:
         """Index into the padded data, place in the kernel, and conditions for the two to count."""
-        T, shifted = self._T, position + self._shift
-        if self._phased:
-            place = T.floor_mod(shifted, self._stride) + self.reduce * self._stride
-            guards = [place < self._window] if self._window % self._stride else []
-            return T.floor_div(shifted, self._stride) - self.reduce + self.before, place, guards
-        reach = shifted - self.reduce * self._dilation
-        if self._stride == 1:
-            return reach + self.before, self.reduce, []
-        # Both divisions of a number that is not negative.
-        reach = reach + self.before * self._stride
-        return T.floor_div(reach, self._stride), self.reduce, [T.floor_mod(reach, self._stride) == 0]
+        T, place = self._T, self.reduce
+        if self.phases == 1:
+            return step + self._shift + self.before - place * self._dilation, place, []
+        aligned = isinstance(self._shift, int) and self._shift % self.phases == 0
+        if aligned:
+            first, start = self._first(0), phase
+        else:
+            first = self._by_phase(phase, self._first)
+            start = self._by_phase(phase, lambda number: T.floor_mod(self._shift + number, self.phases))
+        dilated = start + place * self.phases
+        guards = [dilated < self._span] if self._span % self.phases else []
+        if self._dilation > 1:
+            guards.append(T.floor_mod(dilated, self._dilation) == 0)
+        return step + first + self.before - place, T.floor_div(dilated, self._dilation), guards
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, kernel: Any, bias: Any = None) -> Any:
-    _, channels, *sizes = T.shape(data)
+    batch, channels, *sizes = T.shape(data)
     _, group_out, *windows = T.shape(kernel)
     dtype = T.dtype(data)
     total = wide_dtype(dtype)
     groups, group_channels = attrs.groups, channels // attrs.groups
     shape = T.result_shape()
-    out = shape[2:]
-    axes = [_Axis(T, attrs, axis, *each) for axis, each in enumerate(zip(sizes, windows, out, strict=True))]
+    axes = [_Axis(T, attrs, axis, *each) for axis, each in enumerate(zip(sizes, windows, shape[2:], strict=True))]
     zero = T.const(0, dtype)
     padded = pad_stage(T, data, [a.before for a in axes], [a.after for a in axes], zero, "conv_transpose_pad")
     channel = T.reduce_axis(group_channels, "ic")
+    phased = [axis for axis in axes if axis.phases > 1]
 
-    def body(n: Any, o: Any, *position: Any) -> Any:
+    def body(n: Any, o: Any, *index: Any) -> Any:
         source = channel if groups == 1 else T.floor_div(o, group_out) * group_channels + channel
         target = o if groups == 1 else T.floor_mod(o, group_out)
-        at, places, guards = zip(*(axis.at(p) for axis, p in zip(axes, position, strict=True)), strict=True)
-        value = T.cast(padded(n, source, *at), total) * T.cast(kernel(source, target, *places), total)
-        conditions = [condition for guard in guards for condition in guard]
-        if conditions:
-            value = T.if_then_else(T.all(*conditions), value, T.const(0, total))
+        phases, steps = iter(index[: len(phased)]), index[len(phased) :]
+        places = [axis.at(step, next(phases) if axis.phases > 1 else 0) for axis, step in zip(axes, steps, strict=True)]
+        value = T.cast(padded(n, source, *(p[0] for p in places)), total)
+        value = value * T.cast(kernel(source, target, *(p[1] for p in places)), total)
+        guards = [guard for place in places for guard in place[2]]
+        if guards:
+            value = T.if_then_else(T.all(*guards), value, T.const(0, total))
         return T.sum(value, [channel, *(axis.reduce for axis in axes)])
 
-    return finish_sums(T, "conv_transpose", T.compute(shape, body, "conv_transpose"), dtype, bias)
+    split = [batch, group_out * groups, *(axis.phases for axis in phased), *(axis.steps for axis in axes)]
+    sums = T.compute(split, body, "conv_transpose")
+    if not phased:
+        return finish_sums(T, "conv_transpose", sums, dtype, bias)
+
+    def interleave(n: Any, o: Any, *position: Any) -> Any:
+        phases = [T.floor_mod(p, axis.phases) for p, axis in zip(position, axes, strict=True) if axis.phases > 1]
+        steps = [T.floor_div(p, axis.phases) for p, axis in zip(position, axes, strict=True)]
+        value = sums(n, o, *phases, *steps)
+        return T.cast(value if bias is None else value + T.cast(bias(o), total), dtype)
+
+    return T.compute(shape, interleave, "conv_transpose_interleave")
 
 
 register(
