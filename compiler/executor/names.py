@@ -86,8 +86,8 @@ def c_bound(dim: Dimension, symbols: Mapping[str, str]) -> str:
         "*": lambda a, b: f"{a} * {b}",
         "//": lambda a, b: f"({a}) / ({b})",
         "%": lambda a, b: f"({b})",
-        "max": lambda a, b: f"(({a}) > ({b}) ? ({a}) : ({b}))",
-        "min": lambda a, b: f"(({a}) < ({b}) ? ({a}) : ({b}))",
+        "max": lambda a, b: f"onnxc_greater({a}, {b})",
+        "min": lambda a, b: f"onnxc_smaller({a}, {b})",
     }
     return str(fold(dim, lambda n: f"{n}.0", lambda s: f"(double){symbols[s]}", operations))
 

@@ -286,8 +286,8 @@ def lower_bound(dim: Dimension) -> float:
 def bounds(dim: Dimension) -> tuple[float, float]:
     """A lower and an upper bound, given that every symbol is at least 1; infinite where none is known.
 
-    Beside intervals for each term, which would tell nothing on differences such as N - N // 2, this takes a maximum for
-    either of its sides in turn, and a quotient for the fractions that it lies between.
+    Intervals of the terms would tell nothing on differences such as N - N // 2. So this also takes a maximum for either
+    of its sides in turn, and a quotient for the fractions that it lies between.
     """
     if isinstance(dim, int):
         return dim, dim
@@ -296,30 +296,30 @@ def bounds(dim: Dimension) -> tuple[float, float]:
     if constant or factor > 1:  # what remains is an integer, too: its bounds are the tighter ones
         low, high = bounds((dim - constant) // factor)
         return factor * low + constant, factor * high + constant
-    atoms = dict.fromkeys(atom for monomial in dim.terms for atom in monomial)
-    for atom in atoms:
-        if atom.kind == "max":
-            lows, highs = zip(*(bounds(_replace_atom(dim, atom, s)) for s in (atom.left, atom.right)), strict=True)
-            # With a positive factor the whole is the maximum of both cases, with a negative one their minimum.
-            sign = _sign_beside(dim, atom)
-            pick = max if sign > 0 else min
-            return (pick(lows), pick(highs)) if sign else (min(lows), max(highs))
     low = high = 0.0
     for monomial, coefficient in dim.terms.items():
         part = (float(coefficient), float(coefficient))
         for atom in monomial:
             part = _interval_product(part, _atom_bounds(atom))
         low, high = low + part[0], high + part[1]
-    quotients = [atom for atom in atoms if atom.kind == "//" and isinstance(atom.right, int)]
-    if len(quotients) <= _MOST_QUOTIENTS:
-        for atom in quotients:
-            below, above = _quotient_bounds(dim, atom)
-            low, high = max(low, below), min(high, above)
+    compound = dict.fromkeys(a for m in dim.terms for a in m if a.kind in ("max", "//"))
+    for atom in list(compound)[:_MOST_ATOMS]:
+        below, above = _maximum_bounds(dim, atom) if atom.kind == "max" else _quotient_bounds(dim, atom)
+        low, high = max(low, below), min(high, above)
     return low, high
 
 
-#: Quotients that `bounds` looks into together: the time doubles with each.
-_MOST_QUOTIENTS = 4
+#: Maxima and quotients that `bounds` looks into together: the time doubles with each.
+_MOST_ATOMS = 4
+
+
+def _maximum_bounds(dim: Dim, atom: Atom) -> tuple[float, float]:
+    """Bounds that follow from a maximum being one of its sides."""
+    lows, highs = zip(*(bounds(_replace_atom(dim, atom, side)) for side in (atom.left, atom.right)), strict=True)
+    # With a positive factor the whole is the maximum of both cases, with a negative one their minimum.
+    sign = _sign_beside(dim, atom)
+    pick = max if sign > 0 else min
+    return (pick(lows), pick(highs)) if sign else (min(lows), max(highs))
 
 
 def _quotient_bounds(dim: Dim, atom: Atom) -> tuple[float, float]:
@@ -372,6 +372,8 @@ def _atom_bounds(atom: Atom) -> tuple[float, float]:
     if atom.kind == "sym":
         return 1.0, inf
     (left_low, left_high), (right_low, right_high) = bounds(atom.left), bounds(atom.right)
+    if atom.kind == "max":
+        return max(left_low, right_low), max(left_high, right_high)
     if right_low < 1:
         return -inf, inf
     if atom.kind == "%":
