@@ -118,7 +118,7 @@ def _assign_slots(
 
 
 #: Proofs about longer differences take long, and seldom succeed.
-_PROVABLE_TERMS = 6
+_PROVABLE_TERMS = 2
 
 
 def _comparable(left: Dimension, right: Dimension) -> bool:
