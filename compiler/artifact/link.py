@@ -99,7 +99,9 @@ def shared_library(parts: Parts, compiler: Compiler, output: Path, *, optimize: 
     """
     with _workshop(output) as folder:
         objects = _compile_all(parts, compiler, folder, optimize)
-        compiler.link_shared(folder, objects, output.name, exports=("onnxc_*", *(f"{parts.name}_{f}" for f in FUNCTIONS)))
+        # As patterns, since LLVM's linker refuses names that are not there: only some models have an arena_size.
+        functions = [f"{parts.name}_{name[:-1]}[{name[-1]}]" for name in FUNCTIONS]
+        compiler.link_shared(folder, objects, output.name, exports=("onnxc_*", *functions))
         os.replace(folder / output.name, output)
 
 
