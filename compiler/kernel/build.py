@@ -6,7 +6,7 @@ import math
 import re
 import struct
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -63,7 +63,7 @@ def _pass_list(as_c: bool) -> Any:
             _S.LowerInitBlock(),
             _S.PlanAndUpdateBufferAllocationLocation(),
             _S.ConvertBlocksToOpaque(),
-            _S.CompactBufferAllocation(),
+            _prim_func_pass(_compact_inside_loops),
             _S.LowerMatchBuffer(),
             _S.StmtSimplify(),
             _S.LowerOpaqueBlock(),
@@ -83,6 +83,31 @@ def _pass_list(as_c: bool) -> Any:
             _T.FP8ComputeLegalize(),
         ]
     )
+
+
+def _prim_func_pass(rewrite: Callable[[Any], Any]) -> Any:
+    return tirx_transform.prim_func_pass(lambda func, module, context: rewrite(func), opt_level=0, name=rewrite.__name__)
+
+
+def _compact_inside_loops(func: Any) -> Any:
+    """Shrink buffers inside loops to what an iteration uses.
+
+    Those outside are used whole, and with symbolic sizes TVM makes expressions of them that it cannot work with itself.
+    """
+    realize = func.body
+    whole = realize.block.alloc_buffers
+    func = func.with_body(_with_buffers(realize, []))
+    (func,) = _S.CompactBufferAllocation()(tvm.IRModule({"main": func})).functions.values()
+    return func.with_body(_with_buffers(func.body, [*whole, *func.body.block.alloc_buffers]))
+
+
+def _with_buffers(realize: Any, buffers: Sequence[Any]) -> Any:
+    """The outermost block with other buffers."""
+    block = realize.block
+    block = type(block)(
+        block.iter_vars, block.reads, block.writes, block.name_hint, block.body, block.init, buffers, block.match_buffers, block.annotations
+    )  # fmt: skip
+    return type(realize)(realize.iter_values, realize.predicate, block)
 
 
 def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inputs: int) -> Built:
