@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..relay.dimension import Dim, Dimension, lower_bound, maximum
+from ..relay.dimension import Atom, Dim, Dimension, evaluate, symbols
 
 
 @dataclass(frozen=True)
@@ -97,35 +97,35 @@ def _place_static(lifetimes: Sequence[Lifetime], indices: list[int], offsets: li
 def _assign_slots(
     lifetimes: Sequence[Lifetime], indices: list[int], alignment: int
 ) -> tuple[list[list[int]], list[Dimension]]:
-    """The buffers of each slot, and the slots' sizes."""
-    slots: list[tuple[Dimension, int]] = []  # size, last step of its latest buffer
+    """The buffers of each slot, and the slots' sizes.
+
+    A free slot is reused, whichever fits best where symbols have some typical values; its size is the maximum, which C
+    computes at run time. Proofs about which expression is greater take long, and seldom succeed.
+    """
+    typical = {s: 64 + 8 * i for i, s in enumerate(sorted(set().union(*(symbols(lifetimes[i].size) for i in indices))))}
+    slots: list[tuple[dict[Dimension, None], int, int]] = []  # sizes, typical bytes, last step of its latest buffer
     members: list[list[int]] = []
     for index in sorted(indices, key=lambda i: (lifetimes[i].first, i)):
         this = lifetimes[index]
-        free = [s for s, (_, last) in enumerate(slots) if last < this.first]
-        chosen = next((s for s in free if slots[s][0] == this.size), None)
-        if chosen is None:
-            chosen = next((s for s in free if _comparable(slots[s][0], this.size)), None)
-        if chosen is None and free and len(slots) >= 8:
-            chosen = free[0]
-        if chosen is None:
-            slots.append((this.size, this.last))
-            members.append([index])
-        else:
-            slots[chosen] = (maximum(slots[chosen][0], this.size), this.last)
+        wanted = evaluate(this.size, typical)
+        free = [s for s, (_, _, last) in enumerate(slots) if last < this.first]
+        if free:
+            chosen = min(free, key=lambda s: (abs(slots[s][1] - wanted), s))
+            sizes, most, _ = slots[chosen]
+            slots[chosen] = ({**sizes, this.size: None}, max(most, wanted), this.last)
             members[chosen].append(index)
-    return members, [align(size, alignment) for size, _ in slots]
+        else:
+            slots.append(({this.size: None}, wanted, this.last))
+            members.append([index])
+    return members, [align(_greatest(list(sizes)), alignment) for sizes, _, _ in slots]
 
 
-#: Proofs about longer differences take long, and seldom succeed.
-_PROVABLE_TERMS = 2
-
-
-def _comparable(left: Dimension, right: Dimension) -> bool:
-    difference = left - right
-    if isinstance(difference, Dim) and len(difference.terms) > _PROVABLE_TERMS:
-        return False
-    return lower_bound(left - right) >= 0 or lower_bound(right - left) >= 0
+def _greatest(sizes: list[Dimension]) -> Dimension:
+    """The maximum of sizes, as an expression that nobody has tried to simplify."""
+    result = sizes[0]
+    for size in sizes[1:]:
+        result = Dim({(Atom("max", left=result, right=size),): 1})
+    return result
 
 
 def _bytes(lifetime: Lifetime) -> int:
