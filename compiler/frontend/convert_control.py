@@ -7,9 +7,10 @@ from typing import Any
 import onnx
 
 from ..relay.builder import FunctionBuilder
+from ..relay.dimension import Dim
 from ..relay.expr import Atom, Function
-from ..relay.types import TensorType, Type
-from .registry import Node, converter
+from ..relay.types import Type, type_symbols
+from .registry import Node, converter, fix_remedy
 
 
 @converter("If")
@@ -53,9 +54,8 @@ def _function(node: Node, builder: FunctionBuilder, results: list[Atom]) -> Func
 def _check_equal(node: Node, index: int, then: Type, other: Type) -> None:
     if then == other:
         return
-    shapes = isinstance(then, TensorType) and isinstance(other, TensorType) and then.dtype == other.dtype
     raise node.error(
         f"output {index} is {then} in the then branch, {other} in the else branch",
         expected="one type in both: which branch runs is only known at run time",
-        remedy="give values to the dimensions that the condition depends on, or fold it in the model" if shapes else "",
+        remedy=fix_remedy(*map(Dim.symbol, type_symbols(then) | type_symbols(other))),
     )

@@ -16,7 +16,7 @@ from ..relay.dimension import Dim, Dimension, common_factor, lower_bound, maximu
 from ..relay.expr import Atom, Constant
 from ..relay.types import TensorType
 from .convert_tensor import axes_of
-from .registry import Node, converter
+from .registry import Node, converter, fix_remedy
 
 #: Scales that are this fraction, to float32's precision, are meant to be it: 0.6 is 3/5.
 _GREATEST_DENOMINATOR = 4096
@@ -165,7 +165,7 @@ def _sized(node: Node, x: TensorType, chosen: Sequence[int], sizes: Sequence[Dim
             raise node.error(
                 f"keep_aspect_ratio_policy '{policy}' of {dim} to {size}",
                 expected="static dimensions",
-                remedy="give values to the model's symbolic dimensions",
+                remedy=fix_remedy(dim, size),
             )
         ratios.append(Fraction(size, dim))
     ratio = min(ratios) if policy == "not_larger" else max(ratios)
@@ -245,7 +245,7 @@ def _antialiased(
             raise node.error(
                 f"antialias along an axis of {info.dim} elements",
                 expected="static dimensions",
-                remedy="give values to the model's symbolic dimensions",
+                remedy=fix_remedy(info.dim, info.size),
             )
         starts, weights = _tables(info, line, mode, cubic_a, exclude)
         value = node.call("resample", value, Constant(starts), node.constant(weights, wide), axis=axis)

@@ -10,7 +10,7 @@ from ..op.base import broadcast_shape, normalize_axis
 from ..relay.dimension import Dimension, lower_bound, maximum, product
 from ..relay.expr import Atom, Constant
 from ..relay.types import TensorType
-from .registry import Node, converter, number
+from .registry import Node, converter, fix_remedy, number
 
 
 def axes_of(node: Node, index: int | None, rank: int, default: Sequence[int] | None = None) -> list[int]:
@@ -80,15 +80,15 @@ def convert_squeeze(node: Node) -> Atom:
             raise node.error(
                 f"Squeeze of all dimensions that are 1: {unknown[0]} is only known at run time",
                 expected="axes, or a static shape",
-                remedy=f"give the dimension {unknown[0]} a value",
+                remedy=fix_remedy(unknown[0]),
             )
         axes = [axis for axis, dim in enumerate(x.shape) if dim == 1]
     else:
         axes = axes_of(node, 1, x.rank)
     for axis in axes:
         if x.shape[axis] != 1:
-            remedy = "" if isinstance(x.shape[axis], int) else f"give the dimension {x.shape[axis]} the value 1"
-            raise node.error(f"axis {axis} of {x.shape} is {x.shape[axis]}", expected="1", remedy=remedy)
+            found = f"axis {axis} of {x.shape} is {x.shape[axis]}"
+            raise node.error(found, expected="1", remedy=fix_remedy(x.shape[axis]))
     return reshape(node, node.input(0), [dim for axis, dim in enumerate(x.shape) if axis not in axes])
 
 

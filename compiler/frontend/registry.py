@@ -16,7 +16,7 @@ import onnx
 from .. import op as relay_op
 from ..diagnostics import CompileError, Location, RunTimeValueError, located
 from ..relay.builder import SHAPE_VALUE_LIMIT, FunctionBuilder
-from ..relay.dimension import Dim, Dimension
+from ..relay.dimension import Dim, Dimension, symbols
 from ..relay.expr import Atom, Constant
 from ..relay.types import DTYPES, TensorType, dtype_name
 
@@ -285,3 +285,9 @@ def number(array: np.ndarray) -> Any:
     if dtype == "string" or array.dtype.kind in "biufc":
         return value.item() if isinstance(value, np.generic) else value
     return int(value) if "int" in dtype else float(value)
+
+
+def fix_remedy(*dims: Dimension) -> str:
+    """What to do where something must be known about dimensions; empty where all are."""
+    names = sorted(set().union(*map(symbols, dims)))
+    return f"give values to the dimensions, here: {', '.join(names)}" if names else ""

@@ -68,7 +68,9 @@ def _place(T: Any, attrs: Attrs, value: Any, dim: Any, wide: str) -> Any:
     place = (value + 1) / 2 * (size - 1) if attrs.align_corners else ((value + 1) * size - 1) / 2
     if attrs.mode == "nearest":
         place = T.math("nearbyint", place)
-    if attrs.padding == "zeros":  # four elements outside are as good as many
+    # Border and cubic: PyTorch and ONNX Runtime move the taps inside, ONNX's reference the place; its text allows both.
+    if attrs.padding == "zeros" or (attrs.padding, attrs.mode) == ("border", "cubic"):
+        # Four elements outside are as good as many.
         return T.minimum(T.maximum(place, size * 0 - 4), size + 3)
     if attrs.padding == "reflection":
         low = size * 0 if attrs.align_corners else size * 0 - 0.5

@@ -303,14 +303,14 @@ def bounds(dim: Dimension) -> tuple[float, float]:
             part = _interval_product(part, _atom_bounds(atom))
         low, high = low + part[0], high + part[1]
     compound = dict.fromkeys(a for m in dim.terms for a in m if a.kind in ("max", "//"))
-    for atom in list(compound)[:_MOST_ATOMS]:
+    for atom in compound if len(compound) <= _MOST_ATOMS else ():
         below, above = _maximum_bounds(dim, atom) if atom.kind == "max" else _quotient_bounds(dim, atom)
         low, high = max(low, below), min(high, above)
     return low, high
 
 
-#: Maxima and quotients that `bounds` looks into together: the time doubles with each.
-_MOST_ATOMS = 4
+#: Maxima and quotients that `bounds` looks into together: the time triples with each.
+_MOST_ATOMS = 5
 
 
 def _maximum_bounds(dim: Dim, atom: Atom) -> tuple[float, float]:
