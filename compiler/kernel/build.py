@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-import struct
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +11,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from ..diagnostics import CompileError
 from ..relay.dimension import Dim, Dimension, maximum, minimum
 from ..target import Target
+from .c_text import clean_source, hide_constants
 from .kernel import Phase
 from .lower_math import register_math
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
@@ -86,7 +83,9 @@ def _pass_list(as_c: bool) -> Any:
 
 
 def _prim_func_pass(rewrite: Callable[[Any], Any]) -> Any:
-    return tirx_transform.prim_func_pass(lambda func, module, context: rewrite(func), opt_level=0, name=rewrite.__name__)
+    return tirx_transform.prim_func_pass(
+        lambda func, module, context: rewrite(func), opt_level=0, name=rewrite.__name__
+    )
 
 
 def _compact_inside_loops(func: Any) -> Any:
@@ -125,7 +124,9 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
     """
     module, phases, sizes = _lower(func, variables, symbol, target)
     if target.kernel_format == "c":
-        return Built(phases, sizes, b"", _clean_source(_generate(module, target).inspect_source(), _const_places(func, inputs)))
+        return Built(
+            phases, sizes, b"", clean_source(_generate(module, target).inspect_source(), _const_places(func, inputs))
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.o"
         _generate(module, target).write_to_file(str(path), "o")
@@ -140,7 +141,7 @@ def listing(func: Any, variables: dict[str, Any], symbol: str, target: Target, f
 def _generate(module: Any, target: Target) -> Any:
     """TVM's code generator on lowered functions."""
     if target.kernel_format == "c":
-        return tvm.get_global_func("target.build.c")(_exact_constants(module), tvm_target(target))
+        return tvm.get_global_func("target.build.c")(hide_constants(module), tvm_target(target))
     return tvm.get_global_func("target.build.llvm")(module, tvm_target(target))
 
 
@@ -158,7 +159,9 @@ def _lower(
     functions, phases = {}, []
     for index, (statements, tasks) in enumerate(groups):
         name = symbol if index == 0 else f"{symbol}_phase{index}"
-        functions[name] = _raw_function(func, variables, workspaces, statements, name, STACK_BYTES if target.hosted else BARE_STACK_BYTES)
+        functions[name] = _raw_function(
+            func, variables, workspaces, statements, name, STACK_BYTES if target.hosted else BARE_STACK_BYTES
+        )
         phases.append(Phase(name, None if tasks is None else to_dimension(tasks, bound)))
     # bfloat16 goes as its bits: LLVM's code generator in TVM crashes on the type itself.
     passes = [_T.BF16StorageLegalize(), _T.LowerTVMBuiltin(), _T.LowerIntrin()]
@@ -169,7 +172,8 @@ def _lower(
 def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]], dict[str, Any]]:
     """Workspaces, the statements of each phase with its number of tasks, and the values of bound variables.
 
-    An allocation at the top becomes a workspace, unless it is small and one phase uses it alone: then it is a local array.
+    An allocation at the top becomes a workspace, unless it is small and one phase uses it alone: then it is a local
+    array.
     """
     allocations, declarations, bound = [], [], {}
     groups: list[tuple[list[Any], Any]] = []
@@ -299,66 +303,14 @@ def _on_stack(body: Any, name: str, limit: int) -> Any:
         size = _buffer_bytes(statement.buffer)
         if not isinstance(size, int) or size > limit:
             raise CompileError(f"kernel {name} wants {size} bytes of stack inside a loop", expected=f"at most {limit}")
-        return tirx.AllocBuffer(statement.buffer, {**dict(statement.annotations), "disable_lower_builtin": tirx.const(1, "int32")})
+        return tirx.AllocBuffer(
+            statement.buffer, {**dict(statement.annotations), "disable_lower_builtin": tirx.const(1, "int32")}
+        )
 
     return structural_map(body, (tirx.AllocBuffer, mark))
-
-
-def _exact_constants(module: Any) -> Any:
-    """Hide floating-point constants behind calls that `_clean_source` replaces: TVM prints 7 digits only."""
-
-    def hide(constant: Any) -> Any:
-        dtype = str(constant.ty)
-        if dtype not in ("float32", "float64"):
-            return constant
-        return tirx.call_pure_extern(dtype, f"{_CONSTANT}{dtype[5:]}_{struct.pack('>d', constant.value).hex()}")
-
-    return structural_map(module, (tirx.FloatImm, hide))
-
-
-def _constant_text(match: re.Match[str]) -> str:
-    (value,) = struct.unpack(">d", bytes.fromhex(match.group(2)))
-    if value != value or value in (math.inf, -math.inf):
-        return "NAN" if value != value else "INFINITY" if value > 0 else "(-INFINITY)"
-    if match.group(1) == "64":
-        return repr(value)
-    text = str(np.float32(value))  # the shortest text that reads back as the same float
-    return f"{text if '.' in text or 'e' in text else text + '.0'}f"
-
-
-_CONSTANT = "onnxc_constant"
-_TYPES = r"(?:float|double|bool|u?int(?:8|16|32|64)_t|half|void)"
 
 
 def _const_places(func: Any, inputs: int) -> frozenset[int]:
     """Parameters that are only read."""
     written = {int(func.attrs[INPLACE][0])} if func.attrs and INPLACE in func.attrs else set()
     return frozenset(range(inputs)) - written
-
-
-def _clean_source(text: str, const_places: frozenset[int]) -> str:
-    """C99 out of TVM's text: without its prologue and decorations, with const and restrict on the pointers."""
-    lines = []
-    for line in text.splitlines():
-        if line.startswith(("// tvm target", "#", 'extern "C"', "void* __tvm_ffi")) or not line.strip():
-            continue
-        if line.startswith("TVM_DLL") and line.endswith(";"):
-            continue  # prototypes: the executor prints its own, and math.h has the others
-        lines.append(_signature(line.removeprefix("TVM_DLL "), const_places) if line.startswith("TVM_DLL") else line)
-        if line == "}":
-            lines.append("")
-    return re.sub(rf"{_CONSTANT}(\d+)_([0-9a-f]{{16}})\(\)", _constant_text, "\n".join(lines))
-
-
-def _signature(line: str, const_places: frozenset[int]) -> str:
-    """Qualify the pointers of a function's head."""
-    head, _, rest = line.partition("(")
-    parameters = rest.rsplit(")", 1)[0].split(", ")
-    result = []
-    for index, parameter in enumerate(parameters):
-        match = re.fullmatch(rf"({_TYPES})\* (\w+)", parameter)
-        if match is None:
-            result.append(parameter)
-        else:
-            result.append(f"{'const ' if index in const_places else ''}{match.group(1)} *restrict {match.group(2)}")
-    return f"{head}({', '.join(result)}) {{"

@@ -16,8 +16,8 @@ class Phase:
     ----------
     symbol : str
     tasks : Dimension or None
-        None: ``int32_t symbol(parameters)``. Else the function takes two more parameters, ``int32_t begin, int32_t end``,
-        and does the iterations begin <= i < end out of so many, which may run at the same time.
+        None: ``int32_t symbol(parameters)``. Else the function takes two more parameters, ``int32_t begin`` and
+        ``int32_t end``, and does the iterations begin <= i < end out of so many, which may run at the same time.
     """
 
     symbol: str

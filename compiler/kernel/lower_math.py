@@ -96,8 +96,8 @@ def _tanh(v: _Vector, x: Any) -> Any:
 def _erf(v: _Vector, x: Any) -> Any:
     """erf x: absolute error below 2e-7 (relative below 1e-6 near 0).
 
-    A rational function of x**2 below 1 (Cephes' erff), above 1 - e**-x**2 P(1/x)-like form by Abramowitz and Stegun 7.1.26
-    refined to float32: erf x = 1 - (a1 t + ... + a5 t**5) e**-x**2, t = 1 / (1 + p x).
+    Below 1 a polynomial in x**2 (Cephes' erff); above, Abramowitz and Stegun 7.1.26:
+    erf x = 1 - (a1 t + ... + a5 t**5) e**-x**2 with t = 1 / (1 + p x).
     """
     magnitude = v.let(tirx.max(x, v.const(0.0) - x))
     square = v.let(x * x)

@@ -35,7 +35,7 @@ __all__ = [
     "tvm",
 ]
 
-#: Attribute of a PrimFunc: (parameter of an input, of an output) that are one buffer. The built function takes the first.
+#: Attribute of a PrimFunc: (parameter of an input, of an output) that are one buffer. What is built takes the first.
 INPLACE = "onnxc.inplace"
 
 Call = tvm.ir.Call

@@ -9,7 +9,9 @@ from onnxc.kernel.lower import Lowered
 from onnxc.kernel.tvm_api import Call, s_tir, structural_walk, sym, tirx
 
 #: Functions so expensive that computing them again for every consumer does not pay.
-_EXPENSIVE = ("exp", "tanh", "erf", "log", "pow", "sin", "cos", "tan", "sigmoid", "asin", "acos", "atan", "sinh", "cosh")
+_EXPENSIVE = (
+    "exp", "tanh", "erf", "log", "pow", "sin", "cos", "tan", "sigmoid", "asin", "acos", "atan", "sinh", "cosh",
+)  # fmt: skip
 
 
 def new_schedule(lowered: Lowered) -> Any:
@@ -58,16 +60,15 @@ def split_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
         return [], []
     axes = list(sch.get(block).iter_vars)
     loops = loops[len(loops) - len(axes) :]
-    spatial = [l for l, a in zip(loops, axes, strict=True) if a.iter_type != tirx.IterVar.CommReduce]
-    reduced = [l for l, a in zip(loops, axes, strict=True) if a.iter_type == tirx.IterVar.CommReduce]
-    return spatial, reduced
+    kinds = [(loop, axis.iter_type == tirx.IterVar.CommReduce) for loop, axis in zip(loops, axes, strict=True)]
+    return [loop for loop, reduced in kinds if not reduced], [loop for loop, reduced in kinds if reduced]
 
 
 def inline_injective(sch: Any, keep_padded: bool = True, keep: Sequence[str] = ()) -> None:
     """Inline what is not worth a buffer.
 
-    Kept are outputs, reductions, padded copies of an input (``*_pad``: their consumer reads each element many times, and
-    a guarded load does not vectorise), expensive functions that are read more than once, and those named in `keep`.
+    Kept are outputs, reductions, padded copies of an input (``*_pad``: their consumer reads each element many times,
+    and a guarded load does not vectorise), expensive functions that are read more than once, and those named in `keep`.
     """
     for block in all_blocks(sch):
         if is_reduction(sch, block) or is_output(sch, block):

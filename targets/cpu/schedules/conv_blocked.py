@@ -1,6 +1,6 @@
 """Convolution on blocked channels: a tile of pixels times one block of output channels stays in registers.
 
-For each input channel and place in the window, one vector (or some) of weights is loaded and multiplied with a broadcast
+For each input channel and place in the window, a vector (or some) of weights is loaded and multiplied with a broadcast
 element of each pixel. With t pixels and v vectors a block: t*v multiply-adds on t broadcasts and v loads.
 """
 

@@ -37,6 +37,9 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
         return None
     if b.is_reduction(sch, writer):
         writer = sch.cache_write(writer, 0, "global")
+    for block in b.all_blocks(sch):
+        if not sch.get_loops(block):  # a scalar; beside one without a loop TVM splits no reduction
+            sch.add_unit_loop(block)
     partials = [p for k in reductions if (p := _split_lanes(sch, k, target)) is not None]
     if rows:
         row = sch.fuse(*list(sch.get_loops(writer))[: len(rows)])
@@ -54,16 +57,17 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
 
 def _row_extents(sch: Any, block: Any) -> list[str] | None:
     """Extents of the axes that are not reduced, less ones of size 1 in their place; None unless all else is last."""
-    spatial, reduced = b.split_loops(sch, block)
+    spatial, _ = b.split_loops(sch, block)
     extents = [_text(sch, s) for s in spatial]
     while extents and extents[-1] == "1":
         extents.pop()
     axes = list(sch.get(block).iter_vars)
     over = [a.var for a in axes if a.iter_type == b.tirx.IterVar.CommReduce]
     for region in sch.get(block).reads:
-        tail = [r.min for r in region.region][-len(over) :]
-        reads_row = any(b.used_axes([i], over) for i in tail)
-        if reads_row and not all(i.same_as(a) for i, a in zip(tail, over, strict=False)):
+        indices = [r.min for r in region.region]
+        tail = indices[-len(over) :]
+        in_order = len(tail) == len(over) and all(i.same_as(a) for i, a in zip(tail, over, strict=True))
+        if b.used_axes(indices[: -len(over)] if in_order else indices, over):
             return None
     return extents
 
@@ -105,12 +109,8 @@ def _split_lanes(sch: Any, block: Any, target: Target) -> Any | None:
 
 
 def _vectorize(sch: Any, partial: Any) -> None:
-    stmt = sch.get(partial)
-    axes = list(stmt.iter_vars)
-    loops = list(sch.get_loops(partial))[-len(axes) :]
-    lane_var = list(stmt.writes[0].region)[-1].min
-    lane = next(loop for loop, a in zip(loops, axes, strict=True) if a.var.same_as(lane_var))
-    over = next(loop for loop, a in zip(loops, axes, strict=True) if a.iter_type == b.tirx.IterVar.CommReduce)
+    # Two loops are its own: over the row, and over the lanes. TVM gives them in either order.
+    (*_, lane), (over,) = b.inner_loops(sch, partial)
     sch.reorder(over, lane)
     sch.vectorize(lane)
     init = sch.decompose_reduction(partial, over)
