@@ -103,10 +103,9 @@ def _compact_inside_loops(func: Any) -> Any:
 def _with_buffers(realize: Any, buffers: Sequence[Any]) -> Any:
     """The outermost block with other buffers."""
     block = realize.block
-    block = type(block)(
-        block.iter_vars, block.reads, block.writes, block.name_hint, block.body, block.init, buffers, block.match_buffers, block.annotations
-    )  # fmt: skip
-    return type(realize)(realize.iter_values, realize.predicate, block)
+    head = (block.iter_vars, block.reads, block.writes, block.name_hint, block.body, block.init)
+    changed = type(block)(*head, buffers, block.match_buffers, block.annotations)
+    return type(realize)(realize.iter_values, realize.predicate, changed)
 
 
 def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inputs: int) -> Built:

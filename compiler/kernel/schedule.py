@@ -6,7 +6,7 @@ from typing import Any
 
 from ..target import Target
 from .lower import Lowered
-from .tvm_api import s_tir
+from .tvm_api import s_tir, tirx
 
 
 def schedule(lowered: Lowered, target: Target) -> Any:
@@ -16,6 +16,8 @@ def schedule(lowered: Lowered, target: Target) -> Any:
     cannot prove a step of it right (symbolic sizes in unusual forms), does not apply either. With no rule left, the
     function runs as it was written: slow, but right.
     """
+    if any(0 in type_.shape for type_ in (*lowered.inputs, *lowered.outputs)):
+        return _as_written(lowered)  # little to do, and TVM does not split or fuse loops without iterations
     for rule in target.schedule_rules():
         try:
             func = rule(lowered, target)
@@ -23,4 +25,16 @@ def schedule(lowered: Lowered, target: Target) -> Any:
             continue
         if func is not None:
             return func
-    return lowered.func
+    return _as_written(lowered)
+
+
+def _as_written(lowered: Lowered) -> Any:
+    """The function with its reductions initialised outside of their loops, which may have no iterations."""
+    sch = s_tir.Schedule(lowered.func, enable_check=False)
+    for block in sch.get_child_blocks(sch.get_sblock("root")):
+        axes = list(sch.get(block).iter_vars)
+        loops = list(sch.get_loops(block))[-len(axes) :] if axes else []
+        reduced = [s for s, a in zip(loops, axes, strict=True) if a.iter_type == tirx.IterVar.CommReduce]
+        if reduced:
+            sch.decompose_reduction(block, reduced[0])
+    return sch.mod["main"]

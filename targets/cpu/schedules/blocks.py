@@ -18,7 +18,7 @@ def new_schedule(lowered: Lowered) -> Any:
     """A schedule for a function.
 
     TVM's checks cannot see through fused loops of symbolic extents (their indices are not affine), and refuse what is
-    right. Rules therefore decide by their own questions, which stand in this file; the checks remain where all is static.
+    right. Rules therefore decide by their own questions, which stand in this file. Static functions keep the checks.
     """
     return s_tir.Schedule(lowered.func, enable_check=not lowered.variables)
 
@@ -132,6 +132,15 @@ def inner_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
     reduced = [loop for loop, var in inside if any(var.same_as(v) for v in reduction_vars)]
     spatial = [loop for loop, var in inside if not any(var.same_as(v) for v in reduction_vars)]
     return spatial, reduced
+
+
+def loop_of(sch: Any, block: Any, axis: Any) -> Any:
+    """The loop that is the value of a block's axis, given by its variable. (Loops and axes may be in another order.)"""
+    loops = list(sch.get_loops(block))
+    realize = sch.get(loops[-1]).body
+    values = zip(realize.iter_values, realize.block.iter_vars, strict=True)
+    (var,) = _vars(next(value for value, a in values if a.var.same_as(axis)))
+    return next(loop for loop in loops if sch.get(loop).loop_var.same_as(var))
 
 
 def _vars(expr: Any) -> list[Any]:

@@ -57,21 +57,19 @@ def schedule_reduction(sch: Any, block: Any) -> None:
     writer = b.epilogue_of(sch, block)
     if writer is None:  # several readers, or another reduction: the sums need a buffer of their own anyway
         writer = sch.cache_write(block, 0, "global")
-    loops = list(sch.get_loops(writer))
-    last = loops[-1]
+    outer = list(sch.get_loops(writer))
+    length = b.extent(sch, outer[-1])
     if contiguous:
-        length = b.extent(sch, last)
+        last = outer.pop()
         if length is None or length > ROW_TILE:
             tile, _ = sch.split(last, [None, b.divisor(length, ROW_TILE)])
-            outer = [*loops[:-1], tile]
-        else:
-            outer = loops[:-1]
-    else:
-        outer = loops
+            outer.append(tile)
     if outer:
-        task = sch.fuse(*outer)
+        # TVM finds no bound on a tile of symbolic place in a fused loop, and the sums need one: such a tile stays apart.
+        apart = 1 if contiguous and length is None and len(outer) > 1 else 0
+        task = sch.fuse(*outer[: len(outer) - apart])
         sch.parallel(task)
-        sch.compute_at(block, task, preserve_unit_loops=False)
+        sch.compute_at(block, outer[-1] if apart else task, preserve_unit_loops=False)
     spatial, reduced = b.inner_loops(sch, block)
     if contiguous and spatial:
         sch.reorder(*spatial[:-1], *reduced, spatial[-1])

@@ -109,8 +109,9 @@ def _split_lanes(sch: Any, block: Any, target: Target) -> Any | None:
 
 
 def _vectorize(sch: Any, partial: Any) -> None:
-    # Two loops are its own: over the row, and over the lanes. TVM gives them in either order.
-    (*_, lane), (over,) = b.inner_loops(sch, partial)
+    stmt = sch.get(partial)
+    lane = b.loop_of(sch, partial, list(stmt.writes[0].region)[-1].min)
+    (over,) = (b.loop_of(sch, partial, a.var) for a in stmt.iter_vars if a.iter_type == b.tirx.IterVar.CommReduce)
     sch.reorder(over, lane)
     sch.vectorize(lane)
     init = sch.decompose_reduction(partial, over)
