@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dimension, equal_if_divisible, lower_bound, product
+from ..relay.dimension import Dim, Dimension, equal_if_divisible, lower_bound, product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, tensors
@@ -35,7 +35,7 @@ def _fits(size: Dimension, shape: Sequence[Dimension]) -> bool:
         return True
     for axis, dim in enumerate(shape):
         others = product([*shape[:axis], *shape[axis + 1 :]])
-        if others != 0 and dim == size // others:
+        if isinstance(dim, Dim) and others != 0 and dim == size // others:
             return True
     return False
 
