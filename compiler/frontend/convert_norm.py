@@ -24,7 +24,10 @@ def convert_batch_normalization(node: Node) -> Any:
     x = node.reshape(x, flat)
     parameters = [node.reshape(p, (flat[1],)) if len(_shape(p)) != 1 else p for p in parameters]
     epsilon = node.attr("epsilon", 1e-5)
-    training = node.attr("training_mode", 0) if node.opset >= 14 else any(map(node.has_output, range(1, 5)))
+    if node.opset >= 14:
+        training = bool(node.attr("training_mode", 0))
+    else:
+        training = any(map(node.has_output, range(1, 5))) and not node.attr("is_test", 0)
     if not training:
         return node.reshape(node.call("nn.batch_norm", x, *parameters, epsilon=epsilon), shape)
     mean, variance = _moments(node, x, tuple(axis for axis in range(len(flat)) if axis != 1), keepdims=False)
