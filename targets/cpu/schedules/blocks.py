@@ -124,8 +124,8 @@ def inner_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
         if axis.iter_type == tirx.IterVar.CommReduce
         for var in _vars(value)
     ]
-    for loop in reversed(loops):  # the block's own loops are serial; the consumer's outer one is not, or is shared
-        if sch.get(loop).kind != tirx.ForKind.SERIAL:
+    for loop in reversed(loops):  # the block's own loops are serial; those outside are not, or the consumer is in them
+        if sch.get(loop).kind != tirx.ForKind.SERIAL or isinstance(sch.get(loop).body, tirx.SeqStmt):
             break
         outer -= 1
     inside = [(loop, sch.get(loop).loop_var) for loop in loops[outer:]]

@@ -51,10 +51,16 @@ def schedule_reduction(sch: Any, block: Any) -> None:
     The sums live in a local array, and what follows elementwise is done on it at once.
     """
     contiguous = b.reads_contiguously(sch, block)
-    if not b.split_loops(sch, block)[0]:
+    spatial, _ = b.split_loops(sch, block)
+    if not spatial:
         b.decompose(sch, block)
         return
     writer = b.epilogue_of(sch, block)
+    if contiguous and b.extent(sch, spatial[-1]) is None:
+        _accumulate_in_place(sch, block)
+        if writer is not None:
+            schedule_elementwise(sch, writer)
+        return
     if writer is None:  # several readers, or another reduction: the sums need a buffer of their own anyway
         writer = sch.cache_write(block, 0, "global")
     outer = list(sch.get_loops(writer))
@@ -74,3 +80,12 @@ def schedule_reduction(sch: Any, block: Any) -> None:
     if contiguous and spatial:
         sch.reorder(*spatial[:-1], *reduced, spatial[-1])
     b.decompose(sch, block)
+
+
+def _accumulate_in_place(sch: Any, block: Any) -> None:
+    """Accumulate parts of a row in the result itself: TVM finds no bound on local sums of a row of symbolic length."""
+    spatial, reduced = b.split_loops(sch, block)
+    tile, part = sch.split(spatial[-1], [None, ROW_TILE])
+    sch.reorder(*spatial[:-1], tile, *reduced, part)
+    sch.parallel(sch.fuse(*spatial[:-1], tile) if spatial[:-1] else tile)
+    sch.decompose_reduction(block, reduced[0])
