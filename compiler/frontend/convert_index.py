@@ -73,7 +73,8 @@ def convert_gather(node: Node) -> Atom:
     if known is not None and known.size == 1 and isinstance(first := known.reshape(-1)[0], int):
         place = first + dim if first < 0 else first
         if lower_bound(place) >= 0 and lower_bound(dim - 1 - place) >= 0:  # a slice needs no index at run time
-            begin, end = [0] * x.rank, list(x.shape)
+            begin: list[Dimension] = [0] * x.rank
+            end = list(x.shape)
             begin[axis], end[axis] = place, place + 1
             cut = node.call("strided_slice", node.input(0), begin=tuple(begin), end=tuple(end), strides=(1,) * x.rank)
             return reshape(node, cut, (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))

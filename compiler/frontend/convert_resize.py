@@ -58,6 +58,7 @@ def _line(mode: str, axis: _Axis) -> Line:
     """Where output index i lies in the input: (a*i + b) / c."""
     dim, size, (p, q) = axis.dim, axis.size, axis.scale
     span = dim * p - q  # q times (the output's exact length less 1)
+    line: Line
     if mode == "asymmetric":
         line = (q, 0, p)
     elif mode == "half_pixel":
@@ -67,18 +68,23 @@ def _line(mode: str, axis: _Axis) -> Line:
     elif mode == "half_pixel_symmetric":
         line = (2 * q, dim * p - size * q + q - p, 2 * p)
     elif mode == "align_corners":
-        line = ((dim - 1) * q, 0, span) if span != 0 else (0, 0, 1)
+        line = (0, 0, 1) if _is_point(span) else ((dim - 1) * q, 0, span)
     else:
         start, end = axis.roi
         common = start.denominator * end.denominator
         first, last = int(start * common), int(end * common)
-        if span == 0:
+        if _is_point(span):
             line = (0, (first + last) * (dim - 1), 2 * common)
         else:
             line = ((last - first) * (dim - 1) * q, first * (dim - 1) * span, common * span)
     a, b, c = _reduced(*line)
     # A length that may be 1 at run time must not give a division by zero; index 0 is the only one then.
     return a, b, c if isinstance(c, int) else maximum(c, 1)
+
+
+def _is_point(span: Dimension) -> bool:
+    """Is there but one place to sample, by an output's exact length less 1?"""
+    return isinstance(span, int) and span <= 0
 
 
 #: Modes of rounding (a*i + b) / c to the nearest element: (a, b, c) of a fraction that is then rounded down.

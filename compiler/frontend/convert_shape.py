@@ -7,7 +7,7 @@ import math
 import numpy as np
 import onnx.helper
 
-from ..relay.dimension import Dimension, lower_bound, maximum
+from ..relay.dimension import lower_bound, maximum
 from ..relay.expr import Atom, Constant
 from ..relay.types import dtype_name
 from .registry import Node, converter, number
@@ -57,11 +57,10 @@ def convert_size(node: Node) -> Atom:
 def convert_range(node: Node) -> Atom:
     dtype = node.type(0).dtype
     if "int" not in dtype:
-        start, limit, step = (float(number(node.static_array(i))) for i in range(3))
-        if step == 0:
+        first, last, by = (float(number(node.static_array(i))) for i in range(3))
+        if by == 0:
             raise node.error("Range with the step 0", expected="another step")
-        count: Dimension = max(math.ceil((limit - start) / step), 0)
-        return node.call("arange", start=start, step=step, count=count, dtype=dtype)
+        return node.call("arange", start=first, step=by, count=max(math.ceil((last - first) / by), 0), dtype=dtype)
     start, limit, step = (node.shape_value(i)[0] for i in range(3))
     if lower_bound(step) > 0:
         count = maximum((limit - start + step - 1) // step, 0)

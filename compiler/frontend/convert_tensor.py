@@ -172,10 +172,10 @@ def convert_tile(node: Node) -> Atom:
     rank = node.type(0).rank
     if node.opset < 6:
         (count,), (axis,) = node.shape_value(1), node.static_array(2).reshape(-1)
-        repeats = [1] * rank
-        repeats[normalize_axis("Tile", int(axis), rank)] = count
-        return node.call("tile", node.input(0), repeats=tuple(repeats))
-    repeats = node.shape_value(1)
+        place = normalize_axis("Tile", int(axis), rank)
+        repeats: tuple[Dimension, ...] = (*[1] * place, count, *[1] * (rank - place - 1))
+    else:
+        repeats = node.shape_value(1)
     return node.input(0) if set(repeats) == {1} else node.call("tile", node.input(0), repeats=repeats)
 
 
@@ -230,6 +230,7 @@ def convert_depth_to_space(node: Node) -> Atom:
     if isinstance(channels, int) and channels % block**2:
         raise node.error(f"{channels} channels by blocks of {block}", expected=f"a multiple of {block**2}")
     depth = channels // block**2
+    split: tuple[Dimension, ...]
     if node.attr("mode", "DCR") == "DCR":
         split, axes = (batch, block, block, depth, height, width), (0, 3, 4, 1, 5, 2)
     else:

@@ -62,13 +62,17 @@ def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
     padded = [i + b + a for i, b, a in zip(attrs.image, attrs.padding[:axes], attrs.padding[axes:], strict=True)]
     result = np.zeros((*data.shape[:2], *padded), data.dtype)
     for offset in itertools.product(*map(range, attrs.block)):
-        window = tuple(
-            slice(o * d, o * d + (n - 1) * s + 1, s)
-            for o, d, n, s in zip(offset, attrs.dilations, counts, attrs.strides, strict=True)
+        window: Any = (
+            ...,
+            *(
+                slice(o * d, o * d + (n - 1) * s + 1, s)
+                for o, d, n, s in zip(offset, attrs.dilations, counts, attrs.strides, strict=True)
+            ),
         )
-        result[(slice(None), slice(None), *window)] += data[(slice(None), slice(None), *offset)]
-    inside = tuple(slice(b, b + i) for b, i in zip(attrs.padding[:axes], attrs.image, strict=True))
-    return result[(slice(None), slice(None), *inside)].astype(x.dtype)
+        block: Any = (slice(None), slice(None), *offset)
+        result[window] += data[block]
+    inside: Any = (..., *(slice(b, b + i) for b, i in zip(attrs.padding[:axes], attrs.image, strict=True)))
+    return result[inside].astype(x.dtype)
 
 
 def _compute(T: Any, attrs: Attrs, x: Any) -> Any:

@@ -104,7 +104,7 @@ def _elements_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 
 def _elements_reference(attrs: Attrs, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     axis = attrs.axis % x.ndim
-    position = list(np.indices(indices.shape, sparse=True))
+    position: list[np.ndarray] = list(np.indices(indices.shape, sparse=True))
     position[axis] = valid_indices(indices, x.shape[axis])
     return x[tuple(position)]
 

@@ -112,8 +112,8 @@ def _reference(attrs: Attrs, x: np.ndarray, grid: np.ndarray) -> np.ndarray:
     batch = np.arange(x.shape[0]).reshape(-1, *[1] * len(spatial))
 
     def load(*position: np.ndarray) -> np.ndarray:
-        at = tuple(_element(_Numpy, attrs, p, dim) for p, dim in zip(position, spatial, strict=True))
-        value = np.moveaxis(x, 1, -1)[(batch, *at)]
+        at = batch, *(_element(_Numpy, attrs, p, dim) for p, dim in zip(position, spatial, strict=True))
+        value = np.moveaxis(x, 1, -1)[at]
         if attrs.padding == "zeros":
             inside = np.all([(p >= 0) & (p < dim) for p, dim in zip(position, spatial, strict=True)], axis=0)
             value = np.where(inside[..., None], value, np.zeros((), x.dtype))

@@ -41,9 +41,8 @@ def _check_lines(name: str, x: TensorType, shape: Sequence[Dimension], lines: Se
 def _numerator(T: Any, line: Line, size: Dimension, index: Any) -> tuple[Any, Any]:
     """a*i + b and c for an output index below `size`, in an integer type that holds them."""
     a, b, c = line
-    if all(isinstance(v, int) for v in (*line, size)):
-        last = abs(a) * max(size - 1, 0) + abs(b) + c
-        dtype = "int32" if last < 2**31 else "int64"
+    if isinstance(a, int) and isinstance(b, int) and isinstance(c, int) and isinstance(size, int):
+        dtype = "int32" if abs(a) * size + abs(b) + c < 2**31 else "int64"
     else:
         dtype = "int32" if all(isinstance(v, int) and abs(v) < 2**10 for v in (a, c)) else "int64"
     a, b, c = (T.cast(T.index(v), dtype) if isinstance(v, Dim) else T.const(v, dtype) for v in line)

@@ -28,7 +28,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 
 def _reference(attrs: Attrs, x: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     batch, time = attrs.batch_axis % x.ndim, attrs.time_axis % x.ndim
-    position = list(np.indices(x.shape, sparse=True))
+    position: list[np.ndarray] = list(np.indices(x.shape, sparse=True))
     length = np.clip(lengths, 0, x.shape[time])[position[batch]]
     position[time] = np.where(position[time] < length, length - 1 - position[time], position[time])
     return x[tuple(position)]

@@ -40,10 +40,10 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 
 
 def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
-    picks = [
-        begin + stride * np.arange(slice_length(begin, end, stride))
-        for begin, end, stride in zip(attrs.begin, attrs.end, attrs.strides, strict=True)
-    ]
+    picks = []
+    for begin, end, stride in zip(attrs.begin, attrs.end, attrs.strides, strict=True):
+        length = slice_length(begin, end, stride)
+        picks.append(begin + stride * np.arange(length))  # type: ignore[arg-type]
     return x[np.ix_(*picks)] if picks else x.copy()
 
 

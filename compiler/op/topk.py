@@ -22,9 +22,8 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     (x,) = tensors("topk", args, 1)
     check_dtype("topk", x.dtype, NUMBERS)
     axis = normalize_axis("topk", attrs.axis, x.rank)
-    if not x.rank or (
-        isinstance(attrs.k, int) and isinstance(x.shape[axis], int) and not 0 <= attrs.k <= x.shape[axis]
-    ):
+    length = x.shape[axis] if x.rank else 0
+    if not x.rank or (isinstance(attrs.k, int) and isinstance(length, int) and not 0 <= attrs.k <= length):
         raise CompileError(f"topk with k = {attrs.k} of {x.shape} along axis {axis}", expected="0 to all elements")
     shape = (*x.shape[:axis], attrs.k, *x.shape[axis + 1 :])
     return TupleType((TensorType(shape, x.dtype), TensorType(shape, "int64")))

@@ -27,7 +27,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 
 def _reference(attrs: Attrs, x: np.ndarray, diagonal: np.ndarray | None = None) -> np.ndarray:
     k = attrs.diagonal if diagonal is None else int(diagonal.reshape(()))
-    row, column = np.indices(x.shape[-2:], sparse=True)
+    row, column = np.arange(x.shape[-2]).reshape(-1, 1), np.arange(x.shape[-1])
     kept = column - row >= k if attrs.upper else column - row <= k
     return np.where(kept, x, np.zeros((), x.dtype))
 

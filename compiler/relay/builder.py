@@ -96,7 +96,7 @@ class FunctionBuilder:
         with located(location):
             full, type_ = self._infer(op, attrs, [a.type for a in args])
         if isinstance(type_, TensorType) and type_.is_static and type_.size == 0:
-            return Constant(np.empty(type_.shape, type_.numpy_dtype), name)
+            return Constant(np.empty(type_.shape, type_.numpy_dtype), name)  # type: ignore[arg-type]
         known = self._known_result(op, full, args, type_)
         if known is not None and all(not isinstance(d, Dim) for d in known.flat):
             assert isinstance(type_, TensorType)

@@ -1,5 +1,5 @@
 """Schedules for CPUs, best first; the last one always applies."""
 
-from . import conv_blocked, generic, matmul, rows
+from . import conv_blocked, generic, matmul, rows, unfused
 
-RULES = (conv_blocked.schedule, matmul.schedule, rows.schedule, generic.schedule)
+RULES = (unfused.schedule, conv_blocked.schedule, matmul.schedule, rows.schedule, generic.schedule)
