@@ -71,7 +71,7 @@ def schedule_reduction(sch: Any, block: Any) -> None:
             tile, _ = sch.split(last, [None, b.divisor(length, ROW_TILE)])
             outer.append(tile)
     if outer:
-        # TVM finds no bound on a tile of symbolic place in a fused loop, and the sums need one: such a tile stays apart.
+        # TVM finds no bound on a tile of symbolic place in a fused loop, and the sums need one: it stays apart.
         apart = 1 if contiguous and length is None and len(outer) > 1 else 0
         task = sch.fuse(*outer[: len(outer) - apart])
         sch.parallel(task)
