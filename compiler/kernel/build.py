@@ -298,13 +298,15 @@ def _raw_function(
 def _on_stack(body: Any, name: str, limit: int) -> Any:
     """Mark temporaries inside loops so that they stay on the stack: LowerTVMBuiltin would call TVM's allocator."""
 
-    def mark(statement: Any) -> Any:
-        size = _buffer_bytes(statement.buffer)
+    sizes: list[Dimension] = []  # an error inside of the mapping would come out as one of TVM's
+    structural_walk(body, (tirx.AllocBuffer, lambda statement: sizes.append(_buffer_bytes(statement.buffer))))
+    for size in sizes:
         if not isinstance(size, int) or size > limit:
             raise CompileError(f"kernel {name} wants {size} bytes of stack inside a loop", expected=f"at most {limit}")
-        return tirx.AllocBuffer(
-            statement.buffer, {**dict(statement.annotations), "disable_lower_builtin": tirx.const(1, "int32")}
-        )
+
+    def mark(statement: Any) -> Any:
+        annotations = {**dict(statement.annotations), "disable_lower_builtin": tirx.const(1, "int32")}
+        return tirx.AllocBuffer(statement.buffer, annotations)
 
     return structural_map(body, (tirx.AllocBuffer, mark))
 
