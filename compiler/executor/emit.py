@@ -12,7 +12,7 @@ from ..relay.types import DTYPES, TensorType
 from .header import input_fields, output_fields, run_parameters, symbol_fields
 from .names import C_TYPES, c_bound, c_comment, c_dimension, c_string, identifier
 from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
-from .wrappers import emit_kernel_declarations, is_parallel
+from .wrappers import emit_kernel_calls, emit_kernel_declarations, is_parallel
 
 _HELPERS = """\
 static inline int64_t onnxc_floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
@@ -76,7 +76,7 @@ class _Emitter:
             parts.append(f"extern const uint64_t {name}_weights[];\n")
         if self.symbols:
             parts.append(_HELPERS)
-        parts.append("/* ---- kernels ---- */\n")
+        parts.append("/* ---- kernels: see the end ---- */\n")
         parts.append(emit_kernel_declarations(self.kernels, self.threads))
         parts.append("/* ---- the model ---- */\n")
         parts.append(self._run())
@@ -86,6 +86,8 @@ class _Emitter:
         if shared:
             query = f"const onnxc_model *onnxc_query(uint32_t abi_version) {{ return {name}_query(abi_version); }}\n"
             parts.append(query)
+        parts.append("/* ---- calls of kernels ---- */\n")
+        parts.append(emit_kernel_calls(self.kernels, self.threads))
         return "\n".join(parts)
 
     def _dims(self, lines: list[str]) -> list[str]:

@@ -34,14 +34,24 @@ def is_parallel(kernel: Kernel, threads: bool) -> bool:
 
 
 def emit_kernel_declarations(kernels: Sequence[Kernel], threads: bool) -> str:
-    """For each kernel: prototypes of its phases, and a function call_SYMBOL that runs them all.
+    """For each kernel a function call_SYMBOL, which runs all its phases.
 
     Parameters
     ----------
     threads : bool
         The target has threads.
     """
+    return "\n".join(f"static onnxc_status call_{k.symbol}({_head(k, threads)});" for k in kernels) + "\n"
+
+
+def emit_kernel_calls(kernels: Sequence[Kernel], threads: bool) -> str:
+    """The definitions of the functions that `emit_kernel_declarations` declares, with the prototypes of the kernels."""
     return "\n".join(_kernel(kernel, threads) for kernel in kernels)
+
+
+def _head(kernel: Kernel, threads: bool) -> str:
+    shared = [f"{t}{n}" for t, n in parameters(kernel)]
+    return ", ".join([*(["const onnxc_parallel *parallel"] if is_parallel(kernel, threads) else []), *shared]) or "void"
 
 
 def _prototypes(kernel: Kernel) -> list[str]:
@@ -76,8 +86,7 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
                     f"  return {phase.symbol}({arguments});",
                     "}",
                 ]
-    head = ", ".join([*(["const onnxc_parallel *parallel"] if parallel else []), *(f"{t}{n}" for t, n in shared)])
-    lines.append(f"static onnxc_status call_{kernel.symbol}({head or 'void'}) {{")
+    lines.append(f"static onnxc_status call_{kernel.symbol}({_head(kernel, threads)}) {{")
     if parallel:
         lines.append(f"  struct {kernel.symbol}_arguments arguments = {{{', '.join(names)}}};")
     lines.append("  onnxc_status status = ONNXC_OK;")
