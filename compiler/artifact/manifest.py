@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -61,10 +62,16 @@ def manifest(compiled: Compiled, emit: str, files: Mapping[str, Path], compiler:
         },
         "kernels": len(compiled.kernels),
         "options": dict(compiled.options),
-        "tools": {**{name: version(package) for name, package in _TOOLS.items()}, "compiler": compiler},
+        "tools": {**_tool_versions(), "compiler": compiler},
         "files": {name: _file(path) for name, path in sorted(files.items())},
     }
     return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"
+
+
+@cache
+def _tool_versions() -> dict[str, str]:
+    """Once a process: to find a package's version takes milliseconds."""
+    return {name: version(package) for name, package in _TOOLS.items()}
 
 
 def memory_plan(program: Program) -> list[dict[str, Any]]:
