@@ -9,8 +9,8 @@
     module "..."
     ...
 
-Instead of ``# expect`` there may be ``# expect error``. ``pytest --update-goldens`` writes the second part anew: read the
-difference before you commit it.
+Instead of ``# expect`` there may be ``# expect error``. ``pytest --update-goldens`` writes the second part anew: read
+the difference before you commit it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from onnxc import op as relay_op
 from onnxc.relay.dimension import evaluate
 from onnxc.relay.expr import Attrs, Module

@@ -63,7 +63,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     programs = folder / "bin"
     pip = [sys.executable, "-m", "pip", "--python", programs / "python"]
     run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=folder)
-    # A path in a .pth file comes after the environment's own; .pth files in it, like that of the checkout, are not read.
+    # A path in a .pth file comes after the environment's own; .pth files in it, like the checkout's, are not read.
     packages = run(programs / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
     Path(packages.strip(), "others.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return programs

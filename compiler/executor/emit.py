@@ -120,7 +120,8 @@ class _Emitter:
         ]
         if program.weights_size:
             lines += [f"  const uint8_t *const weights = {self._weights()};", "  (void)weights;"]
-        lines += ["  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;", *self._dims([*slots, *body]), *slots]
+        lines.append("  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;")
+        lines += [*self._dims([*slots, *body]), *slots]
         return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
 
     def _weights(self) -> str:
@@ -168,7 +169,7 @@ class _Emitter:
         return [*lines, f"{indent}}}"]
 
     def _slots(self) -> list[str]:
-        """C that puts the places of the slots into variables slot0, slot1, ...; the last one is the end of the arena."""
+        """C that puts the places of the slots into variables slot0, slot1, ...; the last is the end of the arena."""
         lines, place = [], str(self.program.plan.static_size)
         for slot, size in enumerate(self.program.plan.slot_sizes):
             lines.append(f"  const int64_t slot{slot} = {place};")
@@ -179,7 +180,8 @@ class _Emitter:
         program = self.program
         checks = [line for d in self._symbolic_sizes() for line in self._check(d)]
         body = [*checks, *self._slots(), "  return (size_t)end;"]
-        lines = ["static size_t arena_size(const int64_t *symbols) {", *self._dims(body), "  (void)symbols;", *body, "}", ""]
+        lines = ["static size_t arena_size(const int64_t *symbols) {", *self._dims(body)]
+        lines += ["  (void)symbols;", *body, "}", ""]
         dims = [d for t in program.output_types for d in t.shape]
         body = [f"  shapes[{i}] = {c_dimension(d, self.symbols)};" for i, d in enumerate(dims)]
         lines += ["static void output_shapes(const int64_t *symbols, int64_t *shapes) {", *self._dims(body)]

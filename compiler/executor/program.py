@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Union
 
 from .. import op as relay_op
 from ..diagnostics import CompileError
@@ -91,7 +90,7 @@ class IfStep:
     comment: str
 
 
-Step = Union[KernelStep, CopyStep, IfStep]
+Step = KernelStep | CopyStep | IfStep
 
 
 @dataclass(frozen=True)

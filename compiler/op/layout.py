@@ -1,7 +1,7 @@
 """Blocked channels: (N, C, spatial...) to (N, ceil(C/block), spatial..., block) and back (the layout called NCHWc).
 
-The channels of a block lie side by side, so that one vector register holds them at every pixel. A last block that C does
-not fill is filled up with zeros; `channels` of the way back is C.
+The channels of a block lie side by side, so that one vector register holds them at every pixel. A last block that C
+does not fill is filled up with zeros; `channels` of the way back is C.
 """
 
 from __future__ import annotations

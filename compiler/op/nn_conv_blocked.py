@@ -69,8 +69,8 @@ def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.nda
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
-    batch, _, *sizes, _ = T.shape(data)
-    chunks, in_chunks, *window, in_block, out_block = T.shape(weights)
+    _, _, *sizes, _ = T.shape(data)
+    chunks, in_chunks, *window, in_block, _ = T.shape(weights)
     spatial = len(sizes)
     before, after = attrs.padding[:spatial], attrs.padding[spatial:]
     # Spatial axes are 2 on, here too; the block behind them has no padding.

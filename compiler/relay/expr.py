@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 
@@ -79,7 +79,7 @@ class Constant:
         return f"@{self.name}: {self.type}"
 
 
-Atom = Union[Var, Constant]
+Atom = Var | Constant
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class While:
     location: Location = NOWHERE
 
 
-Expr = Union[Var, Constant, Call, Tuple, TupleGetItem, If, While]
+Expr = Var | Constant | Call | Tuple | TupleGetItem | If | While
 
 
 @dataclass(frozen=True, eq=False)

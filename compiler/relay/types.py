@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
-
 import ml_dtypes
 import numpy as np
 
@@ -121,7 +119,7 @@ class FuncType:
         return f"fn({', '.join(map(str, self.params))}) -> {self.result}"
 
 
-Type = Union[TensorType, TupleType, SequenceType, OptionalType, MapType, FuncType]
+Type = TensorType | TupleType | SequenceType | OptionalType | MapType | FuncType
 
 
 def dtype_name(dtype: np.dtype) -> str:

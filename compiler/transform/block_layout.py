@@ -220,10 +220,10 @@ def _blocked_operand(atom: Atom, result: TensorType, channels: Dimension, block:
         array = atom.array
         if array.size == 1:
             return Constant(array.reshape(()), atom.name)
-        padded = array.reshape((1,) * (result.rank - array.ndim) + array.shape)
-        if padded.shape[1] == channels:
-            return Constant(block_array(padded, block), f"{atom.name}.blocked")
-        return Constant(padded[..., None], atom.name) if padded.shape[1] == 1 else None
+        shape: tuple[int, ...] = (*[1] * (result.rank - array.ndim), *array.shape)
+        if shape[1] == channels:
+            return Constant(block_array(array.reshape(shape), block), f"{atom.name}.blocked")
+        return Constant(array.reshape(*shape, 1), atom.name) if shape[1] == 1 else None
     if type_.rank == 0:
         return "scalar"
     if type_.rank != result.rank:

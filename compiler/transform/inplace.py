@@ -149,9 +149,7 @@ def _run(module: Module, context: PassContext) -> Module:
     main = marker.run(module.main)
     marker.functions["main"] = main
     called = {
-        b.value.op.name
-        for b in all_bindings(main)
-        if isinstance(b.value, Call) and isinstance(b.value.op, GlobalVar)
+        b.value.op.name for b in all_bindings(main) if isinstance(b.value, Call) and isinstance(b.value.op, GlobalVar)
     }
     return replace(module, functions={n: f for n, f in marker.functions.items() if n == "main" or n in called})
 

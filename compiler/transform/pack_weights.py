@@ -18,7 +18,7 @@ def panel_shape(rows: Dimension, columns: int, target: Target) -> tuple[int, int
     """(rows, columns) of the tile that a kernel keeps in registers.
 
     One row is bound by memory: four vectors of columns hide the latency of the additions. More rows: two vectors (NEON:
-    four) times as many rows as there are registers for; of the row counts, the one that wastes the least in the last tile.
+    four) times as many rows as there are registers for; of the row counts, that which wastes the least in the last tile.
     """
     lanes = target.lanes()
     if rows == 1:
@@ -84,9 +84,10 @@ def _packed(var: Var, call: Call, target: Target) -> list[Binding]:
         result.append(Binding(made, Call(op, args, full, call.location)))
         return made
 
-    if x.type.rank != 2:
+    is_matrix = x.type.rank == 2
+    if not is_matrix:
         x = emit("reshape", (x,), f"{var.name}.rows", shape=(rows, x.type.shape[-1]))
-    if x.type.rank == 2 and var.type.rank == 2:
+    if is_matrix:
         full = relay_op.complete_attrs(relay_op.get("nn.dense_packed"), {"units": units, "row_tile": row_tile})
         result.append(Binding(var, Call("nn.dense_packed", (x, packed, *bias), full, call.location)))
         return result

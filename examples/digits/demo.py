@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-
 import onnxc
 
 HERE = Path(__file__).resolve().parent
@@ -49,7 +48,9 @@ def on_arm(folder: Path, images: np.ndarray, labels: np.ndarray) -> None:
     library = onnxc.compile(MODEL, "aarch64", name="digits", output=folder, emit="a")
     program = folder / "digits"
     compiler = [sys.executable, "-m", "ziglang", "cc", "-target", "aarch64-linux-gnu.2.28", "-O2"]
-    subprocess.run([*compiler, HERE / "digits.c", f"-I{folder}", library, "-lm", "-lpthread", "-o", program], check=True)
+    subprocess.run(
+        [*compiler, HERE / "digits.c", f"-I{folder}", library, "-lm", "-lpthread", "-o", program], check=True
+    )
     print(f"{library} and {program} for 64-bit ARM, in {time.perf_counter() - start:.1f} s")
 
     emulator: list[str | Path] = []

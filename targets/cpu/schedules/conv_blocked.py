@@ -47,7 +47,8 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool) -> 
         most = min(most, 8)  # each pixel needs a vector load, not a broadcast: larger tiles only spill
     sizes = [b.extent(sch, s) for s in spatial]
     rows, columns = pixel_tile(sizes[-2] if len(sizes) > 1 else 1, sizes[-1], most)
-    outer, inner = list(spatial), []
+    outer: list[Any] = list(spatial)
+    inner: list[Any] = []
     for axis, tile in ((-1, columns), *(((-2, rows),) if len(sizes) > 1 else ())):
         if tile > 1:  # symbolic sizes stay whole
             outer[axis], part = sch.split(spatial[axis], [None, tile])
