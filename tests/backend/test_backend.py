@@ -1,0 +1,102 @@
+"""ONNX's Backend interface, as programs that are written against it use it."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxc
+import onnxc.backend
+import pytest
+from onnx import helper
+
+
+def model_of(operators: str) -> onnx.ModelProto:
+    """A model from ONNX's text form."""
+    return onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["": 20]> {operators}')
+
+
+@pytest.fixture(scope="module")
+def scaled() -> onnx.ModelProto:
+    return model_of("model (float[N, 3] x, float[3] w) => (float[N, 3] y, float[N, 3] z) { y = Mul(x, w) z = Neg(y) }")
+
+
+X = np.arange(6, dtype=np.float32).reshape(2, 3)
+W = np.array([1, 2, 4], np.float32)
+
+
+def test_prepare_and_run(scaled: onnx.ModelProto) -> None:
+    prepared = onnxc.backend.prepare(scaled)
+    for inputs in ([X, W], (X, W), {"w": W, "x": X}):
+        outputs = prepared.run(inputs)
+        assert isinstance(outputs, tuple)
+        np.testing.assert_array_equal(outputs[0], X * W)
+        np.testing.assert_array_equal(outputs["z"], -X * W)  # type: ignore[call-overload]
+
+
+def test_run_model_takes_options(scaled: onnx.ModelProto) -> None:
+    y, z = onnxc.backend.run_model(scaled, [X, W], level=0, of_another_backend=1)
+    np.testing.assert_array_equal(y, -z)
+
+
+def test_a_single_input_needs_no_list() -> None:
+    (y,) = onnxc.backend.run_model(model_of("model (float[2, 3] x) => (float[2, 3] y) { y = Abs(x) }"), X)
+    np.testing.assert_array_equal(y, X)
+
+
+def test_inputs_must_be_as_many_as_the_model_has(scaled: onnx.ModelProto) -> None:
+    with pytest.raises(onnxc.InputError, match="found 1 inputs, expected 2"):
+        onnxc.backend.prepare(scaled).run([X])
+
+
+def test_run_node() -> None:
+    node = helper.make_node("Concat", ["a", "b"], ["c"], axis=0)
+    (c,) = onnxc.backend.run_node(node, [X, -X])
+    np.testing.assert_array_equal(c, np.concatenate([X, -X]))
+
+
+def test_run_node_of_an_older_opset() -> None:
+    node = helper.make_node("Squeeze", ["x"], ["y"], axes=[0])
+    (y,) = onnxc.backend.run_node(node, X[None], opset_version=11)
+    np.testing.assert_array_equal(y, X)
+
+
+def test_inputs_that_decide_about_shapes_are_compiled_in() -> None:
+    body = "r = Reshape(x, shape) y = ReduceSum(r, axes)"
+    text = f"model (float[2, 3] x, int64[2] shape, int64[1] axes) => (float[a, b] y) {{ {body} }}"
+    prepared = onnxc.backend.prepare(model_of(text))
+    for shape, axis in (((3, 2), 0), ((1, 6), 1), ((3, 2), 0)):
+        (y,) = prepared.run([X, np.array(shape), np.array([axis])])
+        np.testing.assert_array_equal(y, X.reshape(shape).sum(axis, keepdims=True))
+
+
+def test_the_compiler_names_the_inputs_that_decide_about_shapes() -> None:
+    shape = "s = Concat<axis = 0>(a, b) t = Add(s, s)"
+    text = f"model (float[2, 3] x, int64[1] a, int64[1] b) => (y) {{ {shape} y = Reshape(x, t) }}"
+    with pytest.raises(onnxc.CompileError, match=r"make the model's input 'a', 'b' an initializer"):
+        onnxc.compile(model_of(text))
+
+
+def test_shapes_do_not_decide_about_shapes() -> None:
+    text = "model (float[2, 3] x, float[N, 2] s) => (y) { t = Shape(s) y = Expand(x, t) }"
+    with pytest.raises(onnxc.CompileError) as raised:
+        onnxc.compile(model_of(text))
+    assert "only known at run time" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("device", "supported"), [("CPU", True), ("CPU:0", True), ("CUDA", False), ("NPU", False), ("CPU:x", False)]
+)
+def test_devices(device: str, supported: bool) -> None:
+    assert onnxc.backend.supports_device(device) is supported
+
+
+def test_other_devices_are_refused(scaled: onnx.ModelProto) -> None:
+    with pytest.raises(onnxc.CompileError, match="there is no device 'CUDA'"):
+        onnxc.backend.prepare(scaled, "CUDA")
+
+
+def test_broken_models_are_refused() -> None:
+    model = model_of("model (float[2, 3] x) => (float[2, 3] y) { y = Abs(x) }")
+    model.graph.node[0].input[0] = "missing"
+    with pytest.raises(onnx.checker.ValidationError):
+        onnxc.backend.prepare(model)
