@@ -63,10 +63,14 @@ def test_what_is_wrong_altogether_is_infinitely_wrong(output: str, change: Calla
     assert not agreement.holds
 
 
+def shifted(error: float) -> Callable[[Arrays], Arrays]:
+    return lambda feeds: {"y": feeds["x"].reshape(2, 2) + np.float32(error)}
+
+
 def test_quantized_outputs_are_measured_in_steps() -> None:
     model = onnx.parser.parse_model(QUANTIZED)
     assert quantization_step(model, "y") == 0.5
     for steps in (0, 1, 2):
-        agreement = compare(model, lambda feeds, n=steps: {"y": feeds["x"].reshape(2, 2) + np.float32(0.5 * n)}, RUNS)
+        agreement = compare(model, shifted(0.5 * steps), RUNS)
         assert agreement.error == pytest.approx(steps)
         assert agreement.holds == (steps <= 1)
