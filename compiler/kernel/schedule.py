@@ -6,7 +6,10 @@ from typing import Any
 
 from ..target import Target
 from .lower import Lowered
-from .tvm_api import s_tir, tirx
+from .tvm_api import s_tir, tirx, tvm
+
+#: What TVM raises where it cannot take a step: it refuses it, or fails on symbolic sizes in its own arithmetic.
+REFUSALS = (s_tir.ScheduleError, tvm.error.InternalError)
 
 
 def schedule(lowered: Lowered, target: Target) -> Any:
@@ -21,7 +24,7 @@ def schedule(lowered: Lowered, target: Target) -> Any:
     for rule in target.schedule_rules():
         try:
             func = rule(lowered, target)
-        except s_tir.ScheduleError:
+        except REFUSALS:
             continue
         if func is not None:
             return func

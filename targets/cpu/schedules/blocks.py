@@ -225,6 +225,22 @@ def _same(left: Any, right: Any) -> bool:
     return bool(left.same_as(right)) or bool(sym.Analyzer().can_prove_equal(left, right))
 
 
+def fusable(sch: Any, loops: Sequence[Any]) -> bool:
+    """Can TVM fuse the loops? It fails where a sum of symbols (``H + 2``) stands between others and known extents."""
+    extents = [sch.get(loop).extent for loop in loops]
+    symbolic = [i for i, e in enumerate(extents) if not isinstance(e, tirx.IntImm)]
+    between = bool(symbolic) and 0 < symbolic[-1] < len(loops) - 1
+    return not (between and isinstance(extents[symbolic[-1]], (tirx.Add, tirx.Sub)))
+
+
+def parallel(sch: Any, loops: Sequence[Any]) -> Any:
+    """Fuse outer loops into one that threads share; the last ones stay apart where TVM cannot fuse them."""
+    count = next(n for n in range(len(loops), 0, -1) if fusable(sch, loops[:n]))
+    task = sch.fuse(*loops[:count])
+    sch.parallel(task)
+    return task if count == len(loops) else loops[-1]
+
+
 def used_axes(indices: list[Any], axes: list[Any]) -> list[Any]:
     used: list[Any] = []
     for index in indices:

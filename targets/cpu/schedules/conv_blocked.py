@@ -55,8 +55,7 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool) -> 
             inner.insert(0, part)
     sch.reorder(batch, chunk, *outer, *inner, lane)
     # A task is a row of tiles, so that small images give enough of them; neighbours share their weights.
-    task = sch.fuse(batch, chunk, *outer[:-1]) if len(outer) > 1 else sch.fuse(batch, chunk)
-    sch.parallel(task)
+    b.parallel(sch, [batch, chunk, *outer[:-1]])
     for loop in inner:
         sch.unroll(loop)
     sch.vectorize(lane)

@@ -34,10 +34,11 @@ def schedule_elementwise(sch: Any, block: Any) -> None:
     if not spatial:
         return
     inner = max(1, min(b.contiguous_axes(sch, block), len(spatial)))
+    inner = next(n for n in range(inner, 0, -1) if b.fusable(sch, spatial[len(spatial) - n :]))
     outer = spatial[: len(spatial) - inner]
     loop = sch.fuse(*spatial[len(spatial) - inner :])
     if outer:
-        sch.parallel(sch.fuse(*outer))
+        b.parallel(sch, outer)
         return
     length = b.extent(sch, loop)
     if length is None or length >= 2 * CHUNK:
@@ -64,18 +65,15 @@ def schedule_reduction(sch: Any, block: Any) -> None:
     if writer is None:  # several readers, or another reduction: the sums need a buffer of their own anyway
         writer = sch.cache_write(block, 0, "global")
     outer = list(sch.get_loops(writer))
-    length = b.extent(sch, outer[-1])
     if contiguous:
         last = outer.pop()
-        if length is None or length > ROW_TILE:
+        length = b.extent(sch, last)
+        assert length is not None
+        if length > ROW_TILE:
             tile, _ = sch.split(last, [None, b.divisor(length, ROW_TILE)])
             outer.append(tile)
     if outer:
-        # TVM finds no bound on a tile of symbolic place in a fused loop, and the sums need one: it stays apart.
-        apart = 1 if contiguous and length is None and len(outer) > 1 else 0
-        task = sch.fuse(*outer[: len(outer) - apart])
-        sch.parallel(task)
-        sch.compute_at(block, outer[-1] if apart else task, preserve_unit_loops=False)
+        sch.compute_at(block, b.parallel(sch, outer), preserve_unit_loops=False)
     spatial, reduced = b.inner_loops(sch, block)
     if contiguous and spatial:
         sch.reorder(*spatial[:-1], *reduced, spatial[-1])
@@ -87,5 +85,5 @@ def _accumulate_in_place(sch: Any, block: Any) -> None:
     spatial, reduced = b.split_loops(sch, block)
     tile, part = sch.split(spatial[-1], [None, ROW_TILE])
     sch.reorder(*spatial[:-1], tile, *reduced, part)
-    sch.parallel(sch.fuse(*spatial[:-1], tile) if spatial[:-1] else tile)
+    b.parallel(sch, [*spatial[:-1], tile])
     sch.decompose_reduction(block, reduced[0])

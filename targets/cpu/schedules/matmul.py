@@ -41,8 +41,7 @@ def _tile(sch: Any, product: Any, writer: Any) -> None:
     column_outer, column_inner = sch.split(column, [None, block])
     # Columns outside: a panel stays in the L2 cache for all rows.
     sch.reorder(*stack, column_outer, row_outer, row_inner, column_inner)
-    task = sch.fuse(*stack, column_outer, row_outer)
-    sch.parallel(task)
+    task = b.parallel(sch, [*stack, column_outer, row_outer])
     sch.compute_at(product, task, preserve_unit_loops=True)
     *_, rows, lanes, depth = sch.get_loops(product)
     sch.reorder(depth, rows, lanes)

@@ -42,8 +42,7 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
             sch.add_unit_loop(block)
     partials = [p for k in reductions if (p := _split_lanes(sch, k, target)) is not None]
     if rows:
-        row = sch.fuse(*list(sch.get_loops(writer))[: len(rows)])
-        sch.parallel(row)
+        row = b.parallel(sch, list(sch.get_loops(writer))[: len(rows)])
         for block in reversed(b.all_blocks(sch)):
             if not block.same_as(writer) and b.name_of(sch, block) != b.name_of(sch, writer):
                 sch.compute_at(block, row, preserve_unit_loops=True)

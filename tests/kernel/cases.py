@@ -1,0 +1,439 @@
+"""Small graphs of awkward shapes, each with the schedule rules that their kernels must get on processors with vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from onnxc.relay.dimension import Dim
+from onnxc.relay.expr import Atom, Constant
+from onnxc.relay.types import TensorType
+
+from tests.kernel.native import Graph
+
+N, M = Dim.symbol("N"), Dim.symbol("M")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A graph.
+
+    Attributes
+    ----------
+    build : callable
+        ``Graph -> results``
+    rules : tuple of str
+        Rules of its kernels in order of the program, but for the generic one.
+    sizes : mapping
+        Values to try for each symbol, in all combinations.
+    """
+
+    name: str
+    build: Callable[[Graph], Sequence[Atom]]
+    rules: tuple[str, ...] = ()
+    sizes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+def scalar(value: float, dtype: str = "float32") -> Constant:
+    return Constant(np.array(value, dtype))
+
+
+def _dim(x: Atom, axis: int) -> int:
+    assert isinstance(x.type, TensorType)
+    dim = x.type.shape[axis]
+    assert isinstance(dim, int)
+    return dim
+
+
+# Convolutions
+
+
+def _residual(g: Graph) -> list[Atom]:
+    x = g.conv(g.input("N", 3, 7, 5), 16, 1, 1)
+    return [g("nn.relu", g("add", g.conv(x, 16, 3, 3, padding=1), x))]
+
+
+def _squeeze(channels: int) -> Callable[[Graph], list[Atom]]:
+    def build(g: Graph) -> list[Atom]:
+        x = g.conv(g.input("N", 3, 7, 5), channels, 3, 3)
+        narrow = g("nn.relu", g.conv(g("mean", x, axis=(2, 3), keepdims=True), 4, 1, 1))
+        return [g.conv(g("multiply", x, g("sigmoid", g.conv(narrow, channels, 1, 1))), 8, 1, 1)]
+
+    return build
+
+
+def _depthwise(g: Graph) -> list[Atom]:
+    x = g.conv(g.input("N", 3, "M", 7), 24, 1, 1)
+    x = g("nn.relu", g.conv(x, 24, 3, 3, groups=24, padding=1, strides=2))
+    return [g.conv(x, 16, 1, 1)]
+
+
+def _silu(g: Graph) -> list[Atom]:
+    x = g.conv(g.input("N", 4, "M", 5), 16, 3, 3, padding=1)
+    return [g("multiply", x, g("sigmoid", x))]
+
+
+def _plain_conv(g: Graph, x: Atom, weights: Atom, **attrs: Any) -> Any:
+    """A convolution whose weights are not known, so that it is not blocked."""
+    spatial = len(weights.type.shape) - 2  # type: ignore[union-attr]
+    full = {"strides": (1,) * spatial, "dilations": (1,) * spatial, "padding": (0,) * 2 * spatial, **attrs}
+    return g("nn.conv", x, weights, **full)
+
+
+_CONV = ("conv_blocked",)
+CONVOLUTIONS = [
+    Case(
+        "widths", lambda g: [g("nn.relu", g.conv(g.input(2, 8, w), 16, 3, padding=1)) for w in (1, 3, 5, 37)], _CONV * 4
+    ),
+    Case(
+        "odd_channels",
+        lambda g: [g.conv(g.input(1, i, 5, 5), o, 3, 3) for i, o in ((7, 13), (3, 17), (1, 1))],
+        _CONV * 3,
+    ),
+    Case("strides", lambda g: [g.conv(g.input(1, 16, 37), 7, 5, strides=3, dilations=2, padding=(4, 3))], _CONV),
+    Case("uneven", lambda g: [g.conv(g.input(1, 8, 9, 6), 8, 2, 3, strides=(2, 1), padding=(1, 0, 2, 1))], _CONV),
+    Case(
+        "cube",
+        lambda g: [g("sigmoid", g.conv(g.input(1, 4, 3, 5, 7), 8, 3, 3, 3, padding=1, strides=(1, 2, 1)))],
+        _CONV,
+    ),
+    Case("many_channels", lambda g: [g.conv(g.input(1, 80, 4, 4), 96, 1, 1, bias=False)], _CONV),
+    Case(
+        "symbolic_image",
+        lambda g: [g("nn.relu", g.conv(g.input("N", 3, "M", "W"), 17, 3, 3, padding=1, strides=2))],
+        _CONV,
+        {"N": (1, 2), "M": (5, 6), "W": (3, 37)},
+    ),
+    Case("residual", _residual, _CONV * 2, {"N": (1, 3)}),
+    Case("squeeze", _squeeze(16), _CONV * 4, {"N": (1, 3)}),
+    Case(
+        "squeeze_13",
+        _squeeze(13),
+        ("conv_blocked", "rows", "conv_blocked", "conv_blocked", "conv_blocked"),
+        {"N": (1, 3)},
+    ),
+    Case("depthwise", _depthwise, _CONV * 3, {"N": (1, 2), "M": (1, 2, 9)}),
+    Case("silu", _silu, _CONV, {"N": (1, 2), "M": (1, 8)}),
+    Case("groups", lambda g: [g.conv(g.input(2, 32, 5, 7), 64, 3, 3, groups=2, padding=1)], _CONV),
+    Case("multiplier", lambda g: [g.conv(g.input("N", 8, 5, 5), 16, 3, 3, groups=8)], (), {"N": (1, 3)}),
+    Case(
+        "unknown_weights",
+        lambda g: [
+            _plain_conv(g, g.input("N", 3, "M"), g.input(5, 3, 1)),
+            _plain_conv(g, g.input(2, 4, 9, 9), g.input(6, 2, 3, 3), padding=(1, 0, 2, 1), dilations=(1, 2), groups=2),
+        ],
+        (),
+        {"N": (1, 3), "M": (1, 7, 130)},
+    ),
+    Case(
+        "integers",
+        lambda g: [
+            _plain_conv(
+                g,
+                g.input("N", 3, "M", "M", dtype="int8"),
+                g.weights(5, 3, 3, 3, dtype="int8"),
+                padding=(1, 1, 1, 1),
+                out_dtype="int32",
+            )
+        ],
+        (),
+        {"N": (1, 3), "M": (1, 7, 66)},
+    ),
+]
+
+
+# Matrix products
+
+
+def _dense(g: Graph, x: Atom, units: int, bias: bool = True) -> Any:
+    return g("nn.dense", x, g.weights(units, _dim(x, -1)), *([g.weights(units)] if bias else []))
+
+
+def _attention(g: Graph) -> list[Atom]:
+    query, key, value = (g.input("N", 2, "M", 8) for _ in range(3))
+    scores = g("multiply", g("nn.matmul", query, key, transpose_b=True), scalar(0.125))
+    masked = g("add", scores, g.input("N", 1, 1, "M"))
+    return [g("nn.matmul", g("nn.softmax", masked, axis=-1), value)]
+
+
+_PRODUCT = ("matmul",)
+PRODUCTS = [
+    Case(
+        "dense",
+        lambda g: [_dense(g, g.input(rows, 17), units) for rows in (1, 2, 7, 37) for units in (1, 5, 37)],
+        _PRODUCT * 12,
+    ),
+    Case(
+        "dense_ranks",
+        lambda g: [
+            _dense(g, g.input(13), 7),
+            _dense(g, g.input(2, 3, 13), 17, bias=False),
+            _dense(g, g.input("N", 3, 13), 17),
+            _dense(g, g.input("N", 1), 5),
+        ],
+        _PRODUCT * 4,
+        {"N": (1, 2, 13)},
+    ),
+    Case(
+        "dense_epilogue",
+        lambda g: [
+            g("nn.gelu", _dense(g, g.input("N", 16), 24), approximate="none"),
+            g("add", _dense(g, g.input(5, 16), 24), g.input(5, 24)),
+        ],
+        _PRODUCT * 2,
+        {"N": (1, 9)},
+    ),
+    Case(
+        "matmul",
+        lambda g: [
+            g("nn.matmul", g.input(7, 13), g.input(13, 5)),
+            g("nn.matmul", g.input(2, 3, 7, 13), g.input(3, 13, 17)),
+            g("nn.matmul", g.input(13, 7), g.input(17, 13), transpose_a=True, transpose_b=True),
+            g("nn.matmul", g.input(2, 1, 3, 1), g.input(4, 1, 33)),
+        ],
+        _PRODUCT * 4,
+    ),
+    Case(
+        "matmul_symbolic",
+        lambda g: [
+            g("nn.matmul", g.input("N", 4, "M", 8), g.input("N", 4, "M", 8), transpose_b=True),
+            g("nn.matmul", g.input("N", 1, "M", "K"), g.input(4, "K", "M")),
+        ],
+        _PRODUCT * 2,
+        {"N": (1, 2), "M": (1, 7, 17), "K": (1, 16)},
+    ),
+    Case("attention", _attention, ("matmul", "matmul"), {"N": (1, 2), "M": (1, 7, 17)}),
+    Case(
+        "vectors",
+        lambda g: [
+            g("nn.matmul", g.input(1, 13), g.input(13, 17)),
+            g("nn.matmul", g.input(13), g.input(13, 17)),
+            g("nn.matmul", g.input(1, "M"), g.input(17, "M"), transpose_b=True),
+            g("nn.matmul", g.input(13), g.input(13)),
+            g("nn.matmul", g.input(2, 7, 64), g.input(64)),
+        ],
+        ("rows", "rows", "rows"),
+        {"M": (1, 7, 130)},
+    ),
+    Case(
+        "other_types",
+        lambda g: [
+            g("nn.matmul", g.input(3, 5, dtype="int8"), g.input(5, 7, dtype="int8"), out_dtype="int32"),
+            g("nn.matmul", g.input("N", 5, dtype="float64"), g.input(5, 7, dtype="float64")),
+        ],
+        (),
+        {"N": (1, 3)},
+    ),
+]
+
+
+# Reductions
+
+
+def _layer_norm(g: Graph, x: Atom, axis: int) -> Any:
+    assert isinstance(x.type, TensorType)
+    shape = [_dim(x, i) for i in range(axis, x.type.rank)]
+    return g("nn.layer_norm", x, g.weights(*shape), g.weights(*shape), axis=axis, epsilon=1e-5)
+
+
+def _variance(g: Graph, x: Atom, axis: tuple[int, ...]) -> Any:
+    deviation = g("subtract", x, g("mean", x, axis=axis, keepdims=True))
+    return g("mean", g("multiply", deviation, deviation), axis=axis, keepdims=True)
+
+
+def _sums(g: Graph, op: str, shape: Sequence[int | str], dtype: str, axes: Sequence[tuple[int, ...]]) -> list[Atom]:
+    return [g(op, g.input(*shape, dtype=dtype), axis=a, keepdims=i % 2 == 0) for i, a in enumerate(axes)]
+
+
+_ROWS = ("rows",)
+_AXES = ((0,), (1,), (2,), (0, 1, 2), (0, 2), (1, 2))
+REDUCTIONS = [
+    Case(
+        "softmax_rows",
+        lambda g: [
+            *(g("nn.softmax", g.input(*s), axis=-1) for s in ((7,), (3, 13), (3, 64), (2, 3, 5, 1), (2, 1024))),
+            g("nn.softmax", g.input("N", 37), axis=1),
+            g("nn.log_softmax", g.input("N", 48), axis=1),
+            g("nn.hardmax", g.input("N", 7), axis=1),
+        ],
+        _ROWS * 8,
+        {"N": (1, 5)},
+    ),
+    Case(
+        "softmax_long",
+        lambda g: [g("nn.softmax", g.input(2, 3001), axis=1), g("nn.softmax", g.input("N", "M"), axis=1)],
+        (),
+        {"N": (1, 5), "M": (1, 7, 130)},
+    ),
+    Case(
+        "softmax_axes",
+        lambda g: (
+            [g("nn.softmax", g.input(3, 13, 5, 7), axis=a) for a in (0, 1, 2)]
+            + [g("nn.log_softmax", g.input(3, 13, "M"), axis=1)]
+        ),
+        (),
+        {"M": (1, 66)},
+    ),
+    Case(
+        "layer_norm",
+        lambda g: [
+            *(_layer_norm(g, g.input(3, n), 1) for n in (1, 7, 64, 2500)),
+            _layer_norm(g, g.input("N", 3, 96), 2),
+            _layer_norm(g, g.input(2, 3, 4, 5), 2),
+            g("nn.rms_norm", g.input("N", 96), g.weights(96), axis=1, epsilon=1e-6),
+            g("nn.layer_norm", g.input("N", "M"), g.input("M"), g.input("M"), axis=1, epsilon=1e-5),
+        ],
+        _ROWS * 8,
+        {"N": (1, 5), "M": (1, 7, 130)},
+    ),
+    Case("sums", lambda g: _sums(g, "sum", (3, 5, 37), "float32", _AXES), _ROWS * 3),
+    Case(
+        "sums_in_lanes",
+        lambda g: [*_sums(g, "mean", (3, 4, 64), "float32", _AXES), *_sums(g, "max", (3, 4, 64), "float32", _AXES)],
+        _ROWS * 6,
+    ),
+    Case(
+        "to_a_scalar",
+        lambda g: [g(op, g.input(7000), axis=(0,), keepdims=k) for op in ("sum", "max") for k in (True, False)],
+        _ROWS * 4,
+    ),
+    Case(
+        "columns",
+        lambda g: [
+            g("sum", g.input(5000, 3), axis=(0,), keepdims=False),
+            g("mean", g.input(5, 101), axis=(0,), keepdims=True),
+        ],
+    ),
+    Case(
+        "sums_symbolic",
+        lambda g: [
+            *_sums(g, "mean", ("N", 5, "M"), "float32", _AXES),
+            *_sums(g, "max", ("N", 5, "M"), "float32", _AXES),
+        ],
+        _ROWS * 6,
+        {"N": (1, 3), "M": (1, 17, 130)},
+    ),
+    Case(
+        "sums_of_integers",
+        lambda g: [
+            y
+            for d, op in (("int64", "sum"), ("int32", "product"), ("uint8", "max"), ("int8", "min"))
+            for y in _sums(g, op, (3, 5, 33), d, _AXES[:4])
+        ],
+        _ROWS * 8,
+    ),
+    Case(
+        "arguments",
+        lambda g: [
+            g(op, g.input("N", 5, "M"), axis=a, keepdims=True, last=False)
+            for op in ("argmax", "argmin")
+            for a in (0, 1, 2)
+        ],
+        _ROWS * 2,
+        {"N": (1, 3), "M": (1, 17, 130)},
+    ),
+    Case(
+        "variance",
+        lambda g: [_variance(g, g.input("N", 5, 6, 7), a) for a in ((3,), (2, 3), (0, 2, 3))],
+        _ROWS * 4,
+        {"N": (1, 3)},
+    ),
+    Case(
+        "before_and_after",
+        lambda g: [
+            g("sum", g("exp", g.input(5, 37)), axis=(1,), keepdims=False),
+            g("sum", g("multiply", g.input(5, 37), g.input(37)), axis=(1,), keepdims=False),
+            g("sqrt", g("sum", g("abs", g.input("N", 37)), axis=(1,), keepdims=True)),
+            g("max", g("transpose", g.input(5, 7, 3), axes=(2, 0, 1)), axis=(2,), keepdims=False),
+        ],
+        _ROWS * 3,
+        {"N": (1, 3)},
+    ),
+]
+
+
+# Everything else
+
+
+def _in_place(g: Graph) -> list[Atom]:
+    x = g("nn.softmax", g.input("N", 37), axis=0)  # a kernel's result, which may be overwritten
+    y = g("multiply", x, g.input(37))
+    return [g("nn.softmax", g("add", y, g("exp", g("subtract", y, g.input("N", 37)))), axis=0)]
+
+
+def _pools(g: Graph, op: str) -> list[Atom]:
+    shapes = ((5, 3, 1, 0, 1), (13, 3, 2, 1, 1), (7, 2, 1, 0, 3), (1, 1, 1, 0, 1))
+    return [g.pool(op, g.input(2, 3, w), k, strides=s, padding=p, dilations=d) for w, k, s, p, d in shapes]
+
+
+MOVES = [
+    Case(
+        "broadcasting",
+        lambda g: [
+            g("add", g.input(2, 3, 5, 7), g.input(3, 1, 1)),
+            g("multiply", g.input(2, 1, 5, 1), g.input(3, 1, 7)),
+            g("subtract", g.input("N", 3, "M"), g.input(3, 1)),
+            g("add", g.input("N", 1), g.input("M")),
+            g("add", g.input("N", "M"), g.input("K", "M")),
+            g("maximum", g.input(7), g.input(1)),
+            g("add", g.input(), g.input()),
+        ],
+        (),
+        {"N": (1, 3), "M": (1, 130), "K": (1,)},
+    ),
+    Case(
+        "large",
+        lambda g: [g("exp", g.input(5000)), g("abs", g.input(3, 4099)), g("nn.relu", g.input("N", "M"))],
+        (),
+        {"N": (1, 3), "M": (1, 5000)},
+    ),
+    Case(
+        "moves",
+        lambda g: [
+            g("transpose", g.input(2, 3, 5, 7), axes=(0, 2, 3, 1)),
+            g("transpose", g.input("N", 5, "M"), axes=(2, 0, 1)),
+            g("strided_slice", g.input("N", 9, "M"), begin=(0, 1, 0), end=(N, 9, M), strides=(1, 3, 1)),
+            g("concatenate", g.input("N", 2, 5), g.input("N", 3, 5), axis=1),
+            g("concatenate", g.input("N", 2, "M"), g.input("N", 2, 3), axis=2),
+            g("pad", g.input("N", 3, "M"), before=(0, 1, 2), after=(0, 0, 3), value=1.5),
+            g("tile", g.input(2, 3), repeats=(2, 3)),
+            g("take", g.input(5, "M"), Constant(np.array([[0, 4], [2, 2]])), axis=0),
+        ],
+        (),
+        {"N": (1, 3), "M": (1, 7)},
+    ),
+    Case("split", lambda g: [g("split", g.input("N", 7, 3), sizes=(1, 4, 2), axis=1)], (), {"N": (1, 3)}),
+    Case(
+        "types",
+        lambda g: [
+            g("where", g("greater", g.input("N", 7), g.input(7)), g.input("N", 7), scalar(0)),
+            g("cast", g.input("N", 7, dtype="int32"), dtype="float32"),
+            g("cast", g.input(33, dtype="float64"), dtype="float32"),
+            g("divide", g.input(3, 7, dtype="int64"), scalar(3, "int64")),
+            g("logical_not", g.input(3, 7, dtype="bool")),
+            g("add", g.input("N", dtype="int8"), g.input("N", dtype="int8")),
+            g("floor_mod", g.input(40, dtype="int32"), scalar(7, "int32")),
+            g("qnn.quantize", g.input(3, 37), scalar(0.05), scalar(10, "uint8"), axis=1, dtype="uint8"),
+            g("qnn.dequantize", g.input(3, 37, dtype="int8"), scalar(0.05), axis=1, dtype="float32"),
+        ],
+        (),
+        {"N": (1, 37)},
+    ),
+    Case("pools", lambda g: [*_pools(g, "nn.max_pool"), *_pools(g, "nn.average_pool")]),
+    Case(
+        "pools_symbolic",
+        lambda g: [
+            g.pool("nn.max_pool", g.input(1, 3, 5, 6, 7), 2, 2, 3, strides=(1, 2, 1)),
+            g.pool("nn.max_pool", g.input("N", 3, "M", 9), 3, 3, strides=2, padding=1),
+            g.pool("nn.average_pool", g.input("N", 3, "M", "M"), 3, 3, strides=2, padding=1),
+            g.pool("nn.max_pool", g.conv(g.input("N", 3, "M", 9), 16, 3, 3, padding=1), 3, 3, strides=2, padding=1),
+        ],
+        _CONV,
+        {"N": (1, 2), "M": (1, 7, 130)},
+    ),
+    Case("in_place", _in_place, (), {"N": (1, 3)}),
+]
+
+CASES = [*CONVOLUTIONS, *PRODUCTS, *REDUCTIONS, *MOVES]

@@ -1,0 +1,40 @@
+"""Every schedule rule on awkward shapes against the interpreter, for the processors that this machine can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from onnxc import targets
+from onnxc.api import runs_here
+from onnxc.target import Target
+
+from tests.kernel.cases import CASES, Case
+from tests.kernel.native import Graph, check, combinations, compile_module, link
+
+#: The kernels of the last one go out as C, which every machine's compiler understands.
+_TARGETS = ("x86-64-v2", "x86-64-v3", "host", "cortex-m4")
+
+
+@pytest.fixture(params=_TARGETS)
+def target(request: pytest.FixtureRequest) -> Target:
+    found = targets.find(request.param)
+    if found.kernel_format != "c" and not runs_here(found):
+        pytest.skip(f"this machine is no {found.name}")
+    return found
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_kernels_compute_what_operators_mean(case: Case, target: Target, tmp_path: Path) -> None:
+    graph = Graph()
+    kernels = compile_module(graph.module(case.build(graph)), target)
+    # A rule that TVM refuses is followed by the next, slower one: nobody would notice.
+    assert {k.name: k.refused for k in kernels if k.refused} == {}
+    rules = [(k.name, k.rule) for k in kernels]
+    assert all(rule for _, rule in rules), rules
+    if target.vector_bits:
+        assert tuple(rule for _, rule in rules if rule != "generic") == case.rules, rules
+    library = link(kernels, tmp_path)
+    for dims in combinations(case.sizes):
+        for kernel in kernels:
+            check(library, kernel, dims)
