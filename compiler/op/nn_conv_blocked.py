@@ -3,6 +3,9 @@
 Data is (N, I/ib, spatial..., ib), see `layout`. Weights are (O/ob, (I/groups)/ib, window..., ib, ob): what the inner
 loops read lies in the order in which they read it. A depthwise convolution (one channel a group) has the weights
 (C/b, 1, window..., 1, b) and works on each lane by itself. The optional bias is (O/ob, ob).
+
+`column_tile` says that so many pixels of a row are computed together even where the row's length is not known; it has no
+influence on the result. 0: the schedule cuts rows itself.
 """
 
 from __future__ import annotations
@@ -77,6 +80,15 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
     shape = T.result_shape()
+    tile, columns = attrs.column_tile, shape[-2]
+    computed = [*shape[:-2], T.floor_div(columns + (tile - 1), tile), tile, shape[-1]] if tile else shape
+
+    def pixel(rest: Sequence[Any]) -> list[Any]:
+        if not tile:
+            return list(rest)
+        *outer, part, place = rest
+        # The last tile computes the last pixel again and again instead of branching; nobody reads those results.
+        return [*outer, T.minimum(part * tile + place, columns - 1)]
 
     def at(position: Sequence[Any]) -> list[Any]:
         return [p * s + k * d for p, s, k, d in zip(position, attrs.strides, offsets, attrs.dilations, strict=True)]
@@ -85,9 +97,9 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
 
         def depthwise(n: Any, c: Any, *rest: Any) -> Any:
             *position, lane = rest
-            return T.sum(padded(n, c, *at(position), lane) * weights(c, 0, *offsets, 0, lane), offsets)
+            return T.sum(padded(n, c, *at(pixel(position)), lane) * weights(c, 0, *offsets, 0, lane), offsets)
 
-        result = T.compute(shape, depthwise, "conv_depthwise")
+        result = T.compute(computed, depthwise, "conv_depthwise_tiled" if tile else "conv_depthwise")
     else:
         chunk, channel = T.reduce_axis(in_chunks, "icc"), T.reduce_axis(in_block, "ic")
         per_group = chunks // attrs.groups
@@ -95,13 +107,18 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
         def dense(n: Any, c: Any, *rest: Any) -> Any:
             *position, lane = rest
             source = chunk if attrs.groups == 1 else T.floor_div(c, per_group) * in_chunks + chunk
-            value = padded(n, source, *at(position), channel) * weights(c, chunk, *offsets, channel, lane)
+            value = padded(n, source, *at(pixel(position)), channel) * weights(c, chunk, *offsets, channel, lane)
             return T.sum(value, [chunk, *offsets, channel])
 
-        result = T.compute(shape, dense, "conv_blocked")
-    if bias is None:
-        return result
-    return T.compute(shape, lambda n, c, *rest: result(n, c, *rest) + bias(c, rest[-1]), "conv_bias")
+        result = T.compute(computed, dense, "conv_blocked_tiled" if tile else "conv_blocked")
+
+    def place(rest: Sequence[Any]) -> list[Any]:
+        *outer, column, lane = rest
+        return [*outer, T.floor_div(column, tile), T.floor_mod(column, tile), lane] if tile else list(rest)
+
+    if bias is not None:
+        return T.compute(shape, lambda n, c, *rest: result(n, c, *place(rest)) + bias(c, rest[-1]), "conv_bias")
+    return T.compute(shape, lambda n, c, *rest: result(n, c, *place(rest)), "conv_untile") if tile else result
 
 
 register(
@@ -111,6 +128,6 @@ register(
         _relation,
         _reference,
         _compute,
-        attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1},
+        attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1, "column_tile": 0},
     )
 )

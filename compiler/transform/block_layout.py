@@ -56,6 +56,14 @@ def _padded_block(channels: int, target: Target) -> int:
     return next(b for b in (4, 8, 16) if b >= min(channels, _largest_block(target)))
 
 
+def _column_tile(block: int, target: Target) -> int:
+    """Pixels of a row that a kernel computes together where rows are of unknown length.
+
+    The address of each lies in a register of its own, of which there are few: no more than 6.
+    """
+    return max(1, min(6, (target.vector_registers - 4) // max(1, block // target.lanes())))
+
+
 @dataclass
 class _Rewriter:
     """Rewrites one function.
@@ -176,6 +184,10 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
         padded = np.pad(bias[0].array, (0, -out_channels % out_block))
         args.append(Constant(padded.reshape(-1, out_block), f"{_name(bias[0])}.packed"))
     attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups")}
+    result = _tensor(var)
+    assert result is not None
+    if not isinstance(result.shape[-1], int):
+        attrs["column_tile"] = _column_tile(out_block, self.target)
     self.blocked[var] = self.emit("nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs)
     return True
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from onnxc.kernel.lower import Lowered
-from onnxc.kernel.tvm_api import Call, s_tir, structural_walk, sym, tirx
+from onnxc.kernel.tvm_api import Call, s_tir, structural_map, structural_walk, sym, tirx
+
+SBlockRealize = s_tir.stmt.SBlockRealize
 
 #: Functions so expensive that computing them again for every consumer does not pay.
 _EXPENSIVE = (
@@ -239,6 +241,21 @@ def parallel(sch: Any, loops: Sequence[Any]) -> Any:
     task = sch.fuse(*loops[:count])
     sch.parallel(task)
     return task if count == len(loops) else loops[-1]
+
+
+def always(func: Any, names: Sequence[str]) -> Any:
+    """A function without the conditions around some blocks, named by a prefix.
+
+    Where TVM computes a block at a loop of symbolic extents it cannot prove that all indices are in range. If they are, by
+    the way in which the loops were cut, the branches would only keep sums from their registers.
+    """
+
+    def unconditional(realize: Any) -> Any:
+        if not str(realize.block.name_hint).startswith(tuple(names)):
+            return realize
+        return type(realize)(realize.iter_values, True, realize.block)
+
+    return structural_map(func, (SBlockRealize, unconditional))
 
 
 def used_axes(indices: list[Any], axes: list[Any]) -> list[Any]:

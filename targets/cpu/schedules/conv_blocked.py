@@ -22,18 +22,38 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
         return None
     sch = b.new_schedule(lowered)
     b.inline_injective(sch)
-    anchors = [k for k in b.all_blocks(sch) if b.name_of(sch, k) in ("conv_blocked", "conv_depthwise")]
+    names = ("conv_blocked", "conv_depthwise", "conv_blocked_tiled", "conv_depthwise_tiled")
+    anchors = [k for k in b.all_blocks(sch) if b.name_of(sch, k) in names]
     if len(anchors) != 1:
         return None
     (conv,) = anchors
-    depthwise = b.name_of(sch, conv) == "conv_depthwise"
-    writer = b.epilogue_of(sch, conv)
-    if writer is None:
-        writer = sch.cache_write(conv, 0, "global")
+    name = b.name_of(sch, conv)
     for block in b.all_blocks(sch):
         if b.name_of(sch, block).endswith("_pad"):
             schedule_elementwise(sch, block)
-    _tile(sch, conv, writer, target, depthwise)
+    if name.endswith("_tiled"):
+        return _schedule_tiled(sch, conv, "depthwise" in name)
+    writer = b.epilogue_of(sch, conv)
+    if writer is None:
+        writer = sch.cache_write(conv, 0, "global")
+    _tile(sch, conv, writer, target, name == "conv_depthwise")
+    return sch.mod["main"]
+
+
+def _schedule_tiled(sch: Any, conv: Any, depthwise: bool) -> Any | None:
+    """Rows of unknown length, which the compute has cut already: the last tile writes only what there is."""
+    consumers = list(sch.get_consumers(conv))
+    if len(consumers) != 1 or b.is_reduction(sch, consumers[0]):
+        return None
+    batch, chunk, *spatial, lane = sch.get_loops(consumers[0])
+    tile = int(list(sch.get(conv).iter_vars)[len(spatial) + 2].dom.extent)
+    part, place = sch.split(spatial[-1], [None, tile])
+    sch.reorder(batch, chunk, *spatial[:-1], part, place, lane)
+    b.parallel(sch, [batch, chunk, *spatial[:-1]])
+    sch.unroll(place)
+    sch.vectorize(lane)
+    sch.compute_at(conv, part, preserve_unit_loops=True)
+    _accumulate(sch, conv, len(spatial) + 1, len(spatial), depthwise)
     return sch.mod["main"]
 
 
@@ -60,12 +80,15 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool) -> 
         sch.unroll(loop)
     sch.vectorize(lane)
     sch.compute_at(conv, outer[-1], preserve_unit_loops=True)
-    _accumulate(sch, conv, len(spatial), depthwise)
+    _accumulate(sch, conv, len(spatial), len(spatial), depthwise)
 
 
-def _accumulate(sch: Any, conv: Any, spatial: int, depthwise: bool) -> None:
-    """Order the loops of the tile: reduction outside, then pixels (unrolled), then lanes (vectorised)."""
-    reductions = spatial if depthwise else spatial + 2
+def _accumulate(sch: Any, conv: Any, spatial: int, windows: int, depthwise: bool) -> None:
+    """Order the loops of the tile: reduction outside, then pixels (unrolled), then lanes (vectorised).
+
+    The block has so many spatial axes, and a reduction over so many axes of a window (and over channels).
+    """
+    reductions = windows if depthwise else windows + 2
     loops = list(sch.get_loops(conv))
     own = loops[len(loops) - (reductions + spatial + 3) :]
     units, pixels, lane = own[:2], own[2 : 2 + spatial], own[2 + spatial]
