@@ -60,7 +60,8 @@ def define(
     def evaluate(attrs: Attrs, *arrays: np.ndarray) -> Any:
         if any(a.dtype == object for a in arrays):
             assert on_dims is not None
-            return np.frompyfunc(lambda *values: on_dims(*values, **attrs), arity, 1)(*arrays)
+            with np.errstate(all="ignore"):  # numpy looks at the floating-point flags of whatever ran inside
+                return np.frompyfunc(lambda *values: on_dims(*values, **attrs), arity, 1)(*arrays)
         value = np.asarray(reference(*map(widen, arrays), **attrs))
         return value.astype(DTYPES[result][0] if result else arrays[0].dtype, copy=False)
 
