@@ -14,6 +14,7 @@ import json
 import subprocess
 import sys
 import time
+import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,12 +86,10 @@ def measure_apart(case: ModelCase, level: int, limit: float) -> Result:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
         return Result(case.name, case.group, case.required, f"not done after {limit:.0f} s")
-    if done.returncode == 0:
-        return Result(**json.loads(done.stdout.splitlines()[-1]))
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    reason = f"signal {-done.returncode}" if done.returncode < 0 else (lines or ["unknown"])[-1]
     sys.stderr.write(done.stderr)
-    return Result(case.name, case.group, case.required, reason)
+    if done.returncode != 0:
+        return Result(case.name, case.group, case.required, f"crash: exit code {done.returncode}")
+    return Result(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def table(results: list[Result]) -> str:
@@ -141,7 +140,13 @@ def main() -> int:
     cases = all_cases()
     if options.one:
         (case,) = (case for case in cases if case.name == options.one)
-        print(json.dumps(asdict(measure(case, options.level))))
+        try:
+            result = measure(case, options.level)
+        except Exception as error:  # whatever is wrong with it is its result
+            traceback.print_exc()
+            message = (str(error).splitlines() or [""])[0]
+            result = Result(case.name, case.group, case.required, f"{type(error).__name__}: {message}")
+        print(json.dumps(asdict(result)))
         return 0
     chosen = [case for case in cases if not options.words or any(word in case.name for word in options.words)]
     results = []
