@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxc
 from onnx import helper, numpy_helper
 from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupledict
+
+import onnxc
 
 from .diagnostics import RunTimeValueError
 

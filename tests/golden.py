@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from onnxc import op as relay_op
 from onnxc.relay.dimension import evaluate
 from onnxc.relay.expr import Attrs, Module

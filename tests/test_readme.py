@@ -6,8 +6,9 @@ import re
 import subprocess
 from pathlib import Path
 
-import onnxc
 import pytest
+
+import onnxc
 from onnxc import targets
 from onnxc.artifact.toolchain import find_compiler
 from onnxc.cli import main

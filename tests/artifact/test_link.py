@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from onnxc import targets
 from onnxc.artifact.archive import defined_symbols, write_archive
 from onnxc.artifact.link import EMBEDDED_LIMIT, Parts, Weights, shared_library, source_tree, static_library

@@ -13,8 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import onnxc
 import pytest
+
+import onnxc
 from onnxc import targets
 from onnxc.artifact.archive import global_symbols
 from onnxc.artifact.compiled import Compiled

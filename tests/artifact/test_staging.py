@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from onnxc.artifact.staging import staged
 from onnxc.diagnostics import CompileError
 

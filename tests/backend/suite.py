@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx.backend.test.runner import Runner
+
 from onnxc.backend import CompiledModel, OnnxcBackend
 
 PASSING = Path(__file__).with_name("passing.txt")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-import onnxc
-import onnxc.backend
 import pytest
 from onnx import helper
+
+import onnxc
+import onnxc.backend
 
 
 def model_of(operators: str) -> onnx.ModelProto:

@@ -20,6 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
 
 from native import compile_model
+
 from onnxc.runtime_stub.loader import load
 
 

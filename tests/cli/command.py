@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from onnxc.cli import main
 
 DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits" / "digits_cnn_trained.onnx"

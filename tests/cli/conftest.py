@@ -6,8 +6,8 @@ from pathlib import Path
 
 import onnx
 import pytest
-from onnxc.cli import main
 
+from onnxc.cli import main
 from tests.cli.command import DIGITS
 from tests.errors.models import small_model
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxc
 import pytest
 
+import onnxc
 from tests.cli.command import DIGITS, Command
 from tests.errors.models import model_of, node
 

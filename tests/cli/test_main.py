@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 import pytest
-from onnxc import cli, targets
 
+from onnxc import cli, targets
 from tests.cli.command import DIGITS, Command
 
 COMMANDS = ("compile", "run", "inspect", "opt", "targets")

@@ -17,6 +17,7 @@ from typing import NoReturn
 import ml_dtypes
 import numpy as np
 import pytest
+
 from onnxc.artifact.link import runtime_files
 from onnxc.artifact.toolchain import Compiler, find_compiler
 from onnxc.diagnostics import CompileError

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from onnxc import targets
 from onnxc.artifact.link import Parts, shared_library
 

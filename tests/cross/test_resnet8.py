@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+
 from onnxc import targets
 from onnxc.artifact.package import package
 from onnxc.driver import Options, compile_model

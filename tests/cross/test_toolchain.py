@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from onnxc import targets
 from onnxc.artifact import toolchain
 from onnxc.artifact.link import Parts, runtime_files, shared_library, source_tree, static_library
 from onnxc.artifact.toolchain import Kind, find_compiler
 from onnxc.diagnostics import CompileError
 from onnxc.target import Target
-
 from tests.cross.qemu import HERE, RunError, compiler_for, run_firmware, run_library
 
 INPUT = np.array([[0.0, 0.5, 1.0], [-1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [0.0, 0.0, -80.0]], np.float32)

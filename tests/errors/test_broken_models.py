@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from onnxc import targets
 from onnxc.diagnostics import CompileError
 from onnxc.driver import Options, compile_model
 from onnxc.frontend.importer import import_model
-
 from tests.errors.models import model_of, node
 
 FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
+
 from onnxc.diagnostics import CompileError
 from onnxc.frontend.importer import import_model
-
 from tests.errors.models import small_model
 
 VARIANTS = 300

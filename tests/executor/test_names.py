@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from onnxc.executor.names import c_comment, c_dimension, c_string, identifier, identifiers
 from onnxc.relay.dimension import Dim, maximum
 

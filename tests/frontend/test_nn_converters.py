@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+
 from onnxc import op as relay_op
 from onnxc.diagnostics import CompileError
 from onnxc.frontend.importer import import_model

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
 from onnxc.relay.dimension import Dim
 from onnxc.relay.expr import Atom, Constant
 from onnxc.relay.types import TensorType
-
 from tests.kernel.native import Graph
 
 N, M = Dim.symbol("N"), Dim.symbol("M")

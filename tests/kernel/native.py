@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from onnxc import op as relay_op
 from onnxc.kernel.compile import compile_kernel
 from onnxc.kernel.kernel import Kernel
@@ -25,7 +26,6 @@ from onnxc.relay.expr import Atom, Constant, Function, Module
 from onnxc.relay.types import DTYPES, TensorType
 from onnxc.target import Target
 from onnxc.transform.pipeline import PassContext, run_pipeline
-
 from tests.golden import evaluate_module
 
 #: Bytes before and behind each buffer.

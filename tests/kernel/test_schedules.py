@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from onnxc import targets
 from onnxc.api import runs_here
 from onnxc.target import Target
-
 from tests.kernel.cases import CASES, Case
 from tests.kernel.native import Graph, check, combinations, compile_module, link
 

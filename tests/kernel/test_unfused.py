@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import onnx.numpy_helper
-import onnxc
 from onnx import TensorProto, helper
+
+import onnxc
 
 
 def test_shifted_channels_in_space_to_depth() -> None:

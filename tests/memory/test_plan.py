@@ -6,6 +6,7 @@ import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from onnxc.memory.plan import Lifetime, plan
 from onnxc.relay.dimension import Dim, evaluate
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import onnxc
-
 from tests.models.agreement import compare
 from tests.models.catalogue import ROOT, ModelCase, all_cases
 

@@ -7,9 +7,9 @@ one for each kind of network.
 from __future__ import annotations
 
 import numpy as np
-import onnxc
 import pytest
 
+import onnxc
 from tests.models.agreement import compare
 from tests.models.catalogue import DIGITS, ModelCase, all_cases
 

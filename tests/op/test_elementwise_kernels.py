@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import onnx.parser
-import onnxc
 import pytest
+
+import onnxc
 
 NAN, INF = np.nan, np.inf
 LEAST = np.iinfo(np.int32).min

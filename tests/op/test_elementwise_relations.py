@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from onnxc import op
 from onnxc.diagnostics import CompileError
 from onnxc.op.shape_arithmetic import Undecided, equal, less, truncate_div

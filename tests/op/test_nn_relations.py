@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from onnxc import op
 from onnxc.diagnostics import CompileError
 from onnxc.relay.dimension import Dim

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+
 from onnxc import op
 from onnxc.diagnostics import CompileError
 from onnxc.frontend.importer import import_model

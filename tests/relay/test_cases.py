@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from onnxc.diagnostics import CompileError
 from onnxc.relay.parser import parse_module
 from onnxc.relay.printer import print_module
 from onnxc.relay.verifier import VerificationError, verify
 from onnxc.transform.pipeline import infer_call_type
-
 from tests.golden import Golden, goldens
 
 CASES = Path(__file__).parent / "cases"

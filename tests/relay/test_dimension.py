@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from onnxc.diagnostics import CompileError
 from onnxc.relay.dimension import (
     Dim,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from onnxc import op as relay_op
 from onnxc.relay.expr import Function
 from onnxc.relay.parser import parse_module

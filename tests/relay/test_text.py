@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from onnxc.diagnostics import NOWHERE, CompileError, Location
 from onnxc.relay.dimension import Dim, maximum, minimum
 from onnxc.relay.expr import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from onnxc.relay.expr import Attrs, Binding, Call, Function, GlobalVar, Module, Tuple, Var
 from onnxc.relay.types import TensorType
 from onnxc.relay.verifier import VerificationError, verify

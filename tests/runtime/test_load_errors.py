@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from onnxc.runtime_stub import abi
 from onnxc.runtime_stub.loader import InputError, LoadError, load
-
 from tests.runtime.native import compile_c, compile_model
 
 Library = Callable[..., Path]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from onnxc.runtime_stub.loader import InputError, Model, RunError, load
 
 Library = Callable[..., Path]

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from onnxc.runtime_stub import abi
 
+from onnxc.runtime_stub import abi
 from tests.runtime.native import COMPILER, HERE, RUNTIME, RUNTIME_SOURCES, WARNINGS, compile_c
 
 POOL_TEST = [HERE / "c" / "pool.c", *RUNTIME_SOURCES]

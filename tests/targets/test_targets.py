@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from onnxc import targets
 from onnxc.diagnostics import CompileError
 from onnxc.targets.machine import Machine, parse_cpuinfo, this_machine

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from onnxc import op as relay_op
 from onnxc.diagnostics import NOWHERE, CompileError
 from onnxc.relay.builder import FunctionBuilder

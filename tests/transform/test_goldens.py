@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from onnxc.diagnostics import CompileError
 from onnxc.relay.expr import Module
 from onnxc.relay.printer import print_module
 from onnxc.transform.base import Pass, PassContext
 from onnxc.transform.pipeline import PIPELINE, run_pipeline
-
 from tests.golden import Golden, assert_same_values, evaluate_module, goldens, random_inputs
 
 _PASSES = {step.name: step for step in PIPELINE}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from onnxc.diagnostics import CompileError
 from onnxc.relay.expr import Module, Var
 from onnxc.relay.types import TensorType
 from onnxc.relay.verifier import VerificationError
 from onnxc.transform.base import Pass, PassContext
 from onnxc.transform.pipeline import PIPELINE, run_pipeline
-
 from tests.transform.random_module import random_module
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
 from onnxc.relay.expr import Call, all_bindings
 from onnxc.relay.parser import parse_module
 from onnxc.relay.printer import module_text
 from onnxc.transform.base import PassContext
 from onnxc.transform.fuse import MAX_OPERATORS, MAX_PARAMETERS
 from onnxc.transform.pipeline import run_pipeline
-
 from tests.golden import assert_same_values, evaluate_module, random_inputs
 from tests.transform.random_module import random_module
 
