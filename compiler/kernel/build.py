@@ -15,6 +15,7 @@ from ..diagnostics import CompileError
 from ..relay.dimension import Dim, Dimension, maximum, minimum
 from ..target import Target
 from .c_text import clean_source, hide_constants
+from .index_division import truncate_indices
 from .kernel import Phase
 from .lower_math import register_math
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
@@ -158,6 +159,7 @@ def _lower(
     functions, phases = {}, []
     for index, (statements, tasks) in enumerate(groups):
         name = symbol if index == 0 else f"{symbol}_phase{index}"
+        statements = truncate_indices(statements, list(variables.values()))
         functions[name] = _raw_function(
             func, variables, workspaces, statements, name, STACK_BYTES if target.hosted else BARE_STACK_BYTES
         )

@@ -1,4 +1,4 @@
-"""Small graphs of awkward shapes, each with the schedule rules that their kernels must get on processors with vectors."""
+"""Small graphs of awkward shapes, each with the schedule rules that must apply on processors with vectors."""
 
 from __future__ import annotations
 

@@ -246,8 +246,8 @@ def parallel(sch: Any, loops: Sequence[Any]) -> Any:
 def always(func: Any, names: Sequence[str]) -> Any:
     """A function without the conditions around some blocks, named by a prefix.
 
-    Where TVM computes a block at a loop of symbolic extents it cannot prove that all indices are in range. If they are, by
-    the way in which the loops were cut, the branches would only keep sums from their registers.
+    Where TVM computes a block at a loop of symbolic extents it cannot prove that all indices are in range. If they are,
+    by the way in which the loops were cut, the branches would only keep sums from their registers.
     """
 
     def unconditional(realize: Any) -> Any:

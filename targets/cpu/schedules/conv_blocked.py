@@ -32,20 +32,21 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
         if b.name_of(sch, block).endswith("_pad"):
             schedule_elementwise(sch, block)
     if name.endswith("_tiled"):
-        return _schedule_tiled(sch, conv, "depthwise" in name)
-    writer = b.epilogue_of(sch, conv)
-    if writer is None:
-        writer = sch.cache_write(conv, 0, "global")
-    _tile(sch, conv, writer, target, name == "conv_depthwise")
-    return sch.mod["main"]
+        consumers = list(sch.get_consumers(conv))
+        if len(consumers) != 1 or b.is_reduction(sch, consumers[0]):
+            return None
+        _schedule_tiled(sch, conv, consumers[0], "depthwise" in name)
+    else:
+        writer = b.epilogue_of(sch, conv)
+        if writer is None:
+            writer = sch.cache_write(conv, 0, "global")
+        _tile(sch, conv, writer, target, name == "conv_depthwise")
+    return b.always(sch.mod["main"], [name])  # whole tiles are computed
 
 
-def _schedule_tiled(sch: Any, conv: Any, depthwise: bool) -> Any | None:
+def _schedule_tiled(sch: Any, conv: Any, writer: Any, depthwise: bool) -> None:
     """Rows of unknown length, which the compute has cut already: the last tile writes only what there is."""
-    consumers = list(sch.get_consumers(conv))
-    if len(consumers) != 1 or b.is_reduction(sch, consumers[0]):
-        return None
-    batch, chunk, *spatial, lane = sch.get_loops(consumers[0])
+    batch, chunk, *spatial, lane = sch.get_loops(writer)
     tile = int(list(sch.get(conv).iter_vars)[len(spatial) + 2].dom.extent)
     part, place = sch.split(spatial[-1], [None, tile])
     sch.reorder(batch, chunk, *spatial[:-1], part, place, lane)
@@ -54,7 +55,6 @@ def _schedule_tiled(sch: Any, conv: Any, depthwise: bool) -> Any | None:
     sch.vectorize(lane)
     sch.compute_at(conv, part, preserve_unit_loops=True)
     _accumulate(sch, conv, len(spatial) + 1, len(spatial), depthwise)
-    return sch.mod["main"]
 
 
 def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool) -> None:

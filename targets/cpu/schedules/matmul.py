@@ -31,7 +31,7 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
     if "matmul_pack" in blocks:
         schedule_elementwise(sch, blocks["matmul_pack"])
     _tile(sch, blocks[stage], writer)
-    return sch.mod["main"]
+    return b.always(sch.mod["main"], [stage])  # whole tiles are computed
 
 
 def _tile(sch: Any, product: Any, writer: Any) -> None:
