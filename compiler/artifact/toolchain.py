@@ -325,7 +325,7 @@ def _zig_library(command: tuple[str, ...]) -> Path:
     for line in _output((*program, "env")).splitlines():
         key, _, value = line.partition("=" if "=" in line else ":")
         if key.strip(' ."') == "lib_dir":
-            return Path(value.strip(' ,"'))
+            return Path(value.strip(' ,"')).absolute()  # Zig shortens paths below the current folder
     raise CompileError(f"'{shlex.join(program)} env' does not say where its files are", expected="lib_dir")
 
 
