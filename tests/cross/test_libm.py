@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from onnxc import targets
-from onnxc.artifact.link import Parts, shared_library
 
 from .qemu import FIRMWARE, compiler_for
 
@@ -76,10 +75,13 @@ def library() -> ctypes.CDLL:
         for other in [f", {kind}" if name.removesuffix("f") in BINARY else ""]
     )
     text = text.replace("#include <stdint.h>\n", f"#include <stdint.h>\n{renamed}")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "test.so"
-        shared_library(Parts("test", {"libm.c": text}), compiler_for(targets.find("host")), path)
-        return ctypes.CDLL(str(path))
+    compiler = compiler_for(targets.find("host"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "libm.c").write_text(text)
+        compiler.compile(folder, "libm.c", "libm.o")
+        compiler.link_shared(folder, ["libm.o"], "test.so", exports=("test_*",))
+        return ctypes.CDLL(str(folder / "test.so"))
 
 
 def call(name: str, dtype: type, *arguments: np.ndarray) -> np.ndarray:

@@ -131,14 +131,14 @@ def test_only_the_interface_is_exported(tmp_path: Path) -> None:
     parts = trivial(target, "SHARED")
     parts.sources["more.c"] = (  # type: ignore[index]
         "#define OPEN __attribute__((visibility(\"default\")))\n"
-        "OPEN int trivial_more(void);\nOPEN int other(void);\n"
-        "int trivial_more(void) { return 1; }\nint other(void) { return 2; }\n"
+        "OPEN int trivial_arena_size(void);\nOPEN int trivial_kernel(void);\n"
+        "int trivial_arena_size(void) { return 1; }\nint trivial_kernel(void) { return 2; }\n"
     )  # fmt: skip
     library = tmp_path / "trivial.so"
     shared_library(parts, compiler_for(target), library)
     data = library.read_bytes()
-    assert b"\0trivial_more\0" in data and b"\0onnxc_query\0" in data
-    assert b"\0other\0" not in data and b"trivial_weights" not in data and b"run_rows" not in data
+    assert b"\0trivial_arena_size\0" in data and b"\0onnxc_query\0" in data
+    assert b"\0trivial_kernel\0" not in data and b"trivial_weights" not in data and b"run_rows" not in data
 
 
 def test_error_of_the_compiler(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_error_of_the_compiler(tmp_path: Path) -> None:
 
 def test_undefined_symbol_is_an_error(tmp_path: Path) -> None:
     target = targets.find("host")
-    source = "int g(void); __attribute__((visibility(\"default\"))) int bad_f(void) { return g(); }\n"  # fmt: skip
+    source = "int g(void); __attribute__((visibility(\"default\"))) int bad_run(void) { return g(); }\n"  # fmt: skip
     with pytest.raises(CompileError, match=r"could not link bad\.so"):
         shared_library(Parts("bad", {"bad.c": source}), compiler_for(target), tmp_path / "bad.so")
 
