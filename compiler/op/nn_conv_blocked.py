@@ -4,8 +4,8 @@ Data is (N, I/ib, spatial..., ib), see `layout`. Weights are (O/ob, (I/groups)/i
 loops read lies in the order in which they read it. A depthwise convolution (one channel a group) has the weights
 (C/b, 1, window..., 1, b) and works on each lane by itself. The optional bias is (O/ob, ob).
 
-`column_tile` says that so many pixels of a row are computed together even where the row's length is not known; it has no
-influence on the result. 0: the schedule cuts rows itself.
+`column_tile` says that so many pixels of a row are computed together even where the row's length is not known; the
+result does not depend on it. 0: the schedule cuts rows itself.
 """
 
 from __future__ import annotations

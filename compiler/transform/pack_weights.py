@@ -18,7 +18,7 @@ def panel_shape(rows: Dimension, columns: int, target: Target) -> tuple[int, int
     """(rows, columns) of the tile that a kernel keeps in registers.
 
     One row is bound by memory: four vectors of columns hide the latency of the additions. More rows: two vectors (NEON:
-    four) times as many rows as there are registers for; of the row counts, that which wastes the least in the last tile.
+    four) times as many rows as there are registers for; of the row counts, that which wastes least in the last tile.
     """
     lanes = target.lanes()
     if rows == 1:
