@@ -15,7 +15,7 @@ from ..diagnostics import CompileError
 from ..relay.dimension import Dim, Dimension, maximum, minimum
 from ..target import Target
 from .c_text import clean_source, hide_constants
-from .index_division import truncate_indices
+from .division import truncate_indices
 from .kernel import Phase
 from .lower_math import register_math
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm

@@ -139,7 +139,8 @@ def _rule(value: Expr) -> _Rule | None:
     if value.op in _RULES:
         return _RULES[value.op]
     op = relay_op.get(value.op)
-    if op.kind > FusionKind.BROADCAST:
+    # A shape would be that of the ordinary form; parameters of channels are not broadcast from the last axis on.
+    if op.kind > FusionKind.BROADCAST or "shape" in op.attributes or value.op == "nn.batch_norm":
         return None
     # An axis matters only to parameters that have more than one element.
     single = all(isinstance(a.type, TensorType) and a.type.size == 1 for a in value.args[1:])

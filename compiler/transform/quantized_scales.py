@@ -42,7 +42,7 @@ def _conv(site: Site) -> Atom | None:
         return None
     by_channel = (-1, *[1] * (kernel.ndim - 1))
     scale = (of_data[0].reshape(-1) * of_weights[0].reshape(-1)).astype(np.float32)
-    bias = _integer_bias(site, scale)
+    bias = _bias_in_units(site, scale)
     if len(site.args) == 3 and bias is None:
         return None
     integers = kernel.astype(np.float32) - of_weights[1].reshape(by_channel)
@@ -55,17 +55,13 @@ def _conv(site: Site) -> Atom | None:
     return site.emit("multiply", sums, Constant(np.ascontiguousarray(spread)))
 
 
-def _integer_bias(site: Site, scale: np.ndarray) -> Constant | None:
-    """The bias in units of the sums, as an integer; None where it is not known, or not in these units.
-
-    A bias of floats is rounded, as ONNX Runtime does it: half a unit of the sums is far below a step of the result.
-    """
+def _bias_in_units(site: Site, scale: np.ndarray) -> Constant | None:
+    """The bias in units of the sums; None where it is not known, or quantised in other units."""
     if len(site.args) < 3:
         return None
     given = site.args[2]
     if isinstance(given, Constant):
-        units = np.rint(given.array.astype(np.float32) / scale)
-        return Constant(units.astype(np.float32), given.name) if np.all(np.abs(units) < 2**24) else None
+        return Constant((given.array.astype(np.float64) / scale).astype(np.float32), given.name)
     bias = site.definition(given, "qnn.dequantize")
     if bias is None or not isinstance(bias.args[0], Constant):
         return None

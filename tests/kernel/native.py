@@ -22,7 +22,7 @@ from onnxc.kernel.kernel import Kernel
 from onnxc.kernel.schedule import REFUSALS
 from onnxc.relay.builder import FunctionBuilder
 from onnxc.relay.dimension import Dim, Dimension, evaluate
-from onnxc.relay.expr import Atom, Constant, Function, Module
+from onnxc.relay.expr import Atom, Call, Constant, Function, Module
 from onnxc.relay.types import DTYPES, TensorType
 from onnxc.target import Target
 from onnxc.transform.pipeline import PassContext, run_pipeline
@@ -118,7 +118,7 @@ class Compiled:
     Attributes
     ----------
     rule : str
-        The schedule rule that applied; empty for an operator in C, and where none did.
+        The schedule rule that applied; ``source`` for an operator that is written in C; empty where none did.
     refused : tuple of str
         Rules that TVM has refused.
     """
@@ -138,9 +138,14 @@ def compile_module(module: Module, target: Target, level: int = 3) -> list[Compi
         if function.is_primitive:
             recording = RecordingTarget.of(target)
             kernel = compile_kernel(function, name, recording)
-            rule = "".join(recording.applied)
+            rule = "source" if _is_written_in_c(function) else "".join(recording.applied)
             result.append(Compiled(name, function, kernel, rule, tuple(recording.refused)))
     return result
+
+
+def _is_written_in_c(function: Function) -> bool:
+    calls = [b.value for b in function.bindings if isinstance(b.value, Call) and isinstance(b.value.op, str)]
+    return any(relay_op.get(str(c.op)).source is not None for c in calls)
 
 
 def link(kernels: Sequence[Compiled], folder: Path) -> ctypes.CDLL:

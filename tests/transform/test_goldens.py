@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from onnxc import targets
 from onnxc.diagnostics import CompileError
 from onnxc.relay.expr import Module
 from onnxc.relay.printer import print_module
@@ -28,7 +29,8 @@ def test_golden(path: Path, update_goldens: bool) -> None:
     results: list[Module] = []
 
     def run() -> str:
-        context = PassContext(level=int(golden.settings.get("level", "2")))
+        target = targets.find(golden.settings["target"]) if "target" in golden.settings else None
+        context = PassContext(target, level=int(golden.settings.get("level", "3" if target else "2")))
         results.append(run_pipeline(before, context, passes=_passes(golden)))
         return print_module(results[0])
 
