@@ -129,5 +129,4 @@ def assert_same_values(left: list[np.ndarray], right: list[np.ndarray], toleranc
     assert len(left) == len(right)
     for a, b in zip(left, right, strict=True):
         assert a.dtype == b.dtype and a.shape == b.shape, (a.dtype, a.shape, b.dtype, b.shape)
-        wide = [x.astype(np.float64) for x in (a, b)]
-        np.testing.assert_allclose(*wide, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(a.astype(np.float64), b.astype(np.float64), rtol=tolerance, atol=tolerance)

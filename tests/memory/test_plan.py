@@ -28,12 +28,15 @@ def test_static_buffers_never_overlap(buffers: list[Lifetime], alignment: int) -
     result = plan(buffers, alignment)
     assert isinstance(result.size, int)
     assert result.size >= result.peak
+    placed = []
     for buffer, offset in zip(buffers, result.offsets, strict=True):
+        assert isinstance(offset, int) and isinstance(buffer.size, int)
         assert offset % alignment == 0
         assert offset + buffer.size <= result.size
-    for (a, at_a), (b, at_b) in itertools.combinations(zip(buffers, result.offsets, strict=True), 2):
-        if overlap(a, b) and a.size and b.size:
-            assert at_a + a.size <= at_b or at_b + b.size <= at_a
+        placed.append((buffer, range(offset, offset + buffer.size)))
+    for (a, bytes_a), (b, bytes_b) in itertools.combinations(placed, 2):
+        if overlap(a, b) and bytes_a and bytes_b:
+            assert bytes_a.stop <= bytes_b.start or bytes_b.stop <= bytes_a.start
 
 
 @given(

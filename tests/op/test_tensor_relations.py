@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -181,7 +182,7 @@ def import_error(*args: object, **kwargs: object) -> str:
     return str(caught.value)
 
 
-def node(operator: str, *inputs: str, output: str = "y", **attrs: object) -> onnx.NodeProto:
+def node(operator: str, *inputs: str, output: str = "y", **attrs: Any) -> onnx.NodeProto:
     return helper.make_node(operator, inputs, [output], **attrs)
 
 
@@ -198,7 +199,7 @@ def test_heads_are_split_by_shape_arithmetic() -> None:
         node("Reshape", "x", "target"),
     ]
     constants = {"zero": integers(0), "one": integers(1), "heads": integers(12, -1)}
-    module = model(nodes, {"x": ["N", "M", 768]}, **constants)
+    module = model(nodes, {"x": ["N", "M", 768]}, 21, **constants)
     assert result_shape(module) == (N, M, 12, 64)
 
 
@@ -216,7 +217,7 @@ def test_heads_are_split_by_shape_arithmetic() -> None:
 )
 def test_slices_of_symbolic_dimensions(start: int, end: int, step: int, length: Dimension) -> None:
     constants = {"starts": integers(start), "ends": integers(end), "axes": integers(0), "steps": integers(step)}
-    module = model([node("Slice", "x", "starts", "ends", "axes", "steps")], {"x": ["N", 3]}, **constants)
+    module = model([node("Slice", "x", "starts", "ends", "axes", "steps")], {"x": ["N", 3]}, 21, **constants)
     assert result_shape(module) == (length, 3)
 
 

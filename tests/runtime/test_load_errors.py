@@ -143,10 +143,16 @@ def test_symbols_that_cannot_be(library: Library) -> None:
 def test_number_of_threads(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     path = library("rows")
     monkeypatch.delenv("ONNXC_NUM_THREADS", raising=False)
-    assert load(path)._library.threads == len(os.sched_getaffinity(0))
+
+    def threads(given: int | None = None) -> int:
+        library = load(path, given)._library
+        assert library is not None
+        return library.threads
+
+    assert threads() == len(os.sched_getaffinity(0))
     monkeypatch.setenv("ONNXC_NUM_THREADS", "3")
-    assert load(path)._library.threads == 3
-    assert load(path, threads=2)._library.threads == 2
+    assert threads() == 3
+    assert threads(2) == 2
     for text in ("0", "-1", "many", "1.5", " "):
         monkeypatch.setenv("ONNXC_NUM_THREADS", text)
         with pytest.raises(InputError) as error:

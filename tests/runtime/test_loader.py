@@ -335,15 +335,20 @@ def test_plans_and_arenas_are_kept(library: Library) -> None:
     model = load(library("rows"), threads=1)
     left, right = rows_inputs(50, 3)
     model(left, right)
-    (context,) = model._library._contexts
+    (context,) = contexts(model)
     arena = context._arena
     model(*rows_inputs(20, 3))
     model(left, right)
-    assert model._library._contexts == [context] and context._arena is arena
+    assert contexts(model) == [context] and context._arena is arena
     assert len(model._plans) == 2
 
 
 # ------------------------------------------------------------------------------------------------ threads and processes
+
+
+def contexts(model: Model) -> list[Any]:
+    assert model._library is not None
+    return model._library._contexts
 
 
 def in_threads(number: int, work: Callable[[int], object]) -> None:
@@ -373,7 +378,7 @@ def test_runs_are_concurrent(library: Library) -> None:
         in_threads(2, lambda index: addresses.update({index: int(model()["where"][0])}))
         assert abs(addresses[0] - addresses[1]) >= 100
         assert addresses[0] % 64 == addresses[1] % 64 == 0
-    assert len(model._library._contexts) == 2
+    assert len(contexts(model)) == 2
 
 
 def test_many_threads_share_a_pool(rows: Model) -> None:
@@ -387,7 +392,12 @@ def test_many_threads_share_a_pool(rows: Model) -> None:
 
 def test_close_waits_for_runs(library: Library) -> None:
     model = load(library("meeting"), threads=2)
-    in_threads(2, lambda index: (model(), model.close()))
+
+    def run_and_close(index: int) -> None:
+        model()
+        model.close()
+
+    in_threads(2, run_and_close)
     with pytest.raises(RunError, match="model 'meeting' is closed"):
         model()
     model.close()

@@ -69,13 +69,15 @@ class _Generator:
             same = [v for v in inside if v.type == wanted.type]
             functions.append(child.function(same[-1]))
         chosen = Constant(np.array(True)) if self.random.random() < 0.3 else condition
-        return builder.if_(chosen, *functions, wanted.type, "branch", NOWHERE)
+        then, other = functions
+        return builder.if_(chosen, then, other, wanted.type, "branch", NOWHERE)
 
     # Each takes candidates for arguments, and may raise CompileError.
 
     def unary(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
         op = _UNARY[int(self.random.integers(len(_UNARY)))]
-        return [b.call(op, values[0], **({"approximate": "none"} if op == "nn.gelu" else {}))]
+        attrs: dict[str, Any] = {"approximate": "none"} if op == "nn.gelu" else {}
+        return [b.call(op, values[0], **attrs)]
 
     def binary(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
         x = values[0]
