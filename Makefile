@@ -1,11 +1,11 @@
 # make demo    compile a trained model for this machine and for ARM, and run it
-# make test    check and test everything
+# make test    check and test everything; as root on Debian it installs what tests of other targets run in
 # make lint    check style and types only
 # make bench   measure speed
 # make clean   remove what these made
 #
-# Needs Python 3.10 or newer; the rest comes into .venv. PYTHON=... chooses the Python that makes it, WORKERS=... the number
-# of processes that run tests.
+# Needs Python 3.10 or newer; the rest comes into .venv. PYTHON=... chooses the Python that makes it, WORKERS=... the
+# number of processes that run tests.
 
 PYTHON ?= python3
 WORKERS ?= auto

@@ -1,4 +1,4 @@
-"""Compiles the C of these tests with the machine's own compiler."""
+"""Compiles the C of these tests with the machine's own compiler, or with Zig where there is none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
@@ -16,7 +17,8 @@ HERE = Path(__file__).parent
 RUNTIME = HERE.parents[1] / "runtime_stub"
 RUNTIME_SOURCES = (RUNTIME / "onnxc_runtime.c", RUNTIME / "onnxc_threads.c")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic")
-COMPILER = shlex.split(os.environ.get("CC", "cc"))
+ZIG = [sys.executable, "-m", "ziglang", "cc"]
+COMPILER = shlex.split(os.environ["CC"]) if "CC" in os.environ else ["cc"] if shutil.which("cc") else ZIG
 
 
 def compile_c(sources: Sequence[Path], output: Path, *flags: str, compiler: Sequence[str] = COMPILER) -> Path:

@@ -160,9 +160,9 @@ def test_number_of_threads(library: Library, monkeypatch: pytest.MonkeyPatch) ->
         assert str(error.value) == (
             f"environment variable ONNXC_NUM_THREADS: found '{text}', expected a number from 1 up"
         )
-    for threads in (0, -1, 1.5, True, "2"):
+    for wrong in (0, -1, 1.5, True, "2"):
         with pytest.raises(InputError, match=r"^threads: found .*, expected a whole number from 1 up$"):
-            load(path, threads=threads)  # type: ignore[arg-type]
+            load(path, threads=wrong)  # type: ignore[arg-type]
 
 
 # ------------------------------------------------------------------------------------------------ weights
