@@ -82,3 +82,31 @@ def test_slots_stand_behind_the_static_part() -> None:
     assert result.static_size == 128
     assert result.slots == (None, 0, 1, 0)
     assert result.size == 128 + sum(result.slot_sizes[1:], result.slot_sizes[0])
+
+
+M = Dim.symbol("M")
+mixed = st.builds(
+    lambda a, b, c, first, length: Lifetime(N * a + M * b + c, first, first + length),
+    st.sampled_from([0, 0, 4, 64]),
+    st.sampled_from([0, 0, 4, 256]),
+    st.integers(0, 600),
+    st.integers(0, 12),
+    st.integers(0, 6),
+)
+
+
+@given(st.lists(mixed, max_size=20), st.integers(1, 40), st.integers(1, 40), st.sampled_from([16, 64]))
+def test_static_and_symbolic_buffers_never_overlap(buffers: list[Lifetime], n: int, m: int, alignment: int) -> None:
+    result = plan(buffers, alignment)
+    values = {"N": n, "M": m}
+    sizes = [evaluate(b.size, values) for b in buffers]
+    offsets = [evaluate(o, values) for o in result.offsets]
+    total = evaluate(result.size, values)
+    assert all(o % alignment == 0 and o + s <= total for o, s in zip(offsets, sizes, strict=True))
+    slots = [evaluate(s, values) for s in result.slot_sizes]
+    assert result.static_size + sum(slots) == total
+    for slot, offset in zip(result.slots, offsets, strict=True):
+        assert slot is None or offset == result.static_size + sum(slots[:slot])
+    for i, j in itertools.combinations(range(len(buffers)), 2):
+        if overlap(buffers[i], buffers[j]) and sizes[i] and sizes[j]:
+            assert offsets[i] + sizes[i] <= offsets[j] or offsets[j] + sizes[j] <= offsets[i]
