@@ -56,7 +56,7 @@ def test_steps(name: str, update_goldens: bool) -> None:
     """No copy but of inputs, weights, results of branches, and what is in two places."""
     target = targets.find("x86-64-v3")
     _, _, rest = text(program(name, target), target).partition("static onnxc_status run(")
-    function, end, _ = rest.partition("  return ONNXC_OK;\n")
+    function, _, _ = rest.partition("  return ONNXC_OK;\n")
     _, _, steps = function.partition("(void)parallel;\n")
     check_golden(GOLDENS / f"{name}_steps.c", steps, update_goldens)
 
