@@ -14,6 +14,7 @@ from .names import C_TYPES, c_bound, c_comment, c_dimension, c_string, identifie
 from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
 from .wrappers import emit_kernel_calls, emit_kernel_declarations, is_parallel
 
+#: Each may use those before it.
 _HELPERS = """\
 static inline int64_t onnxc_floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
 static inline int64_t onnxc_floor_mod(int64_t a, int64_t b) { return a - onnxc_floor_div(a, b) * b; }
@@ -59,6 +60,15 @@ def emit_model(
     return _Emitter(program, threads, external).text(model_hash, target, cpu_features, shared)
 
 
+def _helpers_of(text: str) -> list[str]:
+    """The helpers that C uses, as one part; none where it uses none: clang warns of each that nothing uses."""
+    used = ""
+    for helper in reversed(_HELPERS.splitlines(keepends=True)):
+        if f"{helper.split('(')[0].split()[-1]}(" in text + used:
+            used = helper + used
+    return [used] if used else []
+
+
 class _Emitter:
     def __init__(self, program: Program, threads: bool, external_weights: bool) -> None:
         self.program, self.threads, self.external_weights = program, threads, external_weights
@@ -74,8 +84,7 @@ class _Emitter:
         ]
         if program.weights_size and not self.external_weights:
             parts.append(f"extern const uint64_t {name}_weights[];\n")
-        if self.symbols:
-            parts.append(_HELPERS)
+        helpers = len(parts)
         parts.append("/* ---- kernels: see the end ---- */\n")
         parts.append(emit_kernel_declarations(self.kernels, self.threads))
         parts.append("/* ---- the model ---- */\n")
@@ -88,6 +97,7 @@ class _Emitter:
             parts.append(query)
         parts.append("/* ---- calls of kernels ---- */\n")
         parts.append(emit_kernel_calls(self.kernels, self.threads))
+        parts[helpers:helpers] = _helpers_of("\n".join(parts))
         return "\n".join(parts)
 
     def _dims(self, lines: list[str]) -> list[str]:

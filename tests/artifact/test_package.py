@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from onnxc.artifact.compiled import Compiled
 from onnxc.artifact.package import layout, package
 from onnxc.diagnostics import CompileError
 from onnxc.driver import Options, build, compile_model
+from tests.compilers import COMPILER
 
 DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits" / "digits_cnn_trained.onnx"
 
@@ -71,7 +73,7 @@ def check_in_c(expected: np.ndarray, images: np.ndarray) -> Check:
 
     def check(folder: Path, arguments: list[str]) -> None:
         (folder / "main.c").write_text(PROGRAM)
-        command = ["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-o", "program", "main.c", *arguments]
+        command = [*COMPILER, "-std=c99", "-Wall", "-Wextra", "-Werror", "-o", "program", "main.c", *arguments]
         subprocess.run([*command, "-lm", "-lpthread"], cwd=folder, check=True)
         for image, scores in zip(images, expected, strict=True):
             done = subprocess.run([folder / "program"], input=image.tobytes(), capture_output=True, check=True)
@@ -123,7 +125,8 @@ def test_source_tree(tmp_path: Path, check_in_c: Check) -> None:
     artifact = build(DIGITS, targets.find("x86-64-v2"), "c", tmp_path / "digits", Options(), name="digits")
     folder = artifact.path
     warnings = "-std=c11 -O1 -Wall -Wextra -Werror -pedantic -Wno-unused-variable -Wno-unused-parameter"
-    subprocess.run(["make", f"CFLAGS={warnings}"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    command = ["make", f"CC={shlex.join(COMPILER)}", f"CFLAGS={warnings}"]
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     check_in_c(folder, ["libdigits.a"])
     subprocess.run(["make", "clean"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
     assert not list(folder.glob("*.o")) and not list(folder.glob("*.a"))
@@ -135,7 +138,7 @@ def test_readme_of_a_source_tree(tmp_path: Path) -> None:
     folder = build(DIGITS, targets.find("cortex-m4"), "c", tmp_path / "digits", Options(), name="digits").path
     example = (folder / "README.md").read_text().split("```c\n")[1].split("```")[0]
     (folder / "example.c").write_text(example)
-    command = ["cc", "-std=c99", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "example.c"]
+    command = [*COMPILER, "-std=c99", "-Wall", "-Wextra", "-Werror", "-c", "example.c", "-o", "example.o"]
     subprocess.run(command, cwd=folder, check=True)
     listed = set((folder / "CMakeLists.txt").read_text().split("STATIC\n")[1].split(")")[0].split())
     assert listed == {path.name for path in folder.glob("*.c")} - {"example.c"}
@@ -206,7 +209,7 @@ def failing_compiler(tmp_path: Path) -> Iterator[str]:
     script = tmp_path / "failing-gcc"
     script.write_text(
         '#!/bin/sh\nfor argument; do case "$argument" in digits.c) echo "no space left" >&2; exit 1;; esac; done\n'
-        'exec cc "$@"\n'
+        f'exec {shlex.join(COMPILER)} "$@"\n'
     )
     script.chmod(0o755)
     yield str(script)

@@ -15,6 +15,7 @@ from onnxc.executor.emit import emit_model
 from onnxc.executor.header import emit_header
 from onnxc.executor.program import Program
 from onnxc.target import Target
+from tests.compilers import COMPILER
 from tests.executor.models import MODELS
 
 GOLDENS = Path(__file__).resolve().parent / "golden"
@@ -71,7 +72,7 @@ def test_compilers_have_nothing_to_complain_about(name: str, tmp_path: Path) -> 
     for file, content in files.items():
         (tmp_path / file).write_text(content)
     everything = ["-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Werror", "-pedantic", "-O2", "-c"]
-    commands = [["cc", "-std=c11", *everything, f"{name}.c"]]
+    commands = [[*COMPILER, "-std=c11", *everything, f"{name}.c"]]
     if shutil.which("c++") is not None:
         everything.remove("-Wstrict-prototypes")
         commands.append(["c++", "-std=c++11", *everything, "includes.cpp"])

@@ -26,6 +26,7 @@ from onnxc.relay.expr import Atom, Call, Constant, Function, Module
 from onnxc.relay.types import DTYPES, TensorType
 from onnxc.target import Target
 from onnxc.transform.pipeline import PassContext, run_pipeline
+from tests.compilers import COMPILER
 from tests.golden import evaluate_module
 
 #: Bytes before and behind each buffer.
@@ -159,7 +160,7 @@ def link(kernels: Sequence[Compiled], folder: Path) -> ctypes.CDLL:
         else:
             path.write_bytes(kernel.object_code)
         inputs.append(path.name)
-    command = ["cc", *_C_FLAGS, "-shared", "-o", "kernels.so", *inputs, "-lm"]
+    command = [*COMPILER, *_C_FLAGS, "-shared", "-o", "kernels.so", *inputs, "-lm"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return ctypes.CDLL(str(folder / "kernels.so"))

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import atexit
-import os
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from tests.compilers import COMPILER
+
 HERE = Path(__file__).parent
 RUNTIME = HERE.parents[1] / "runtime_stub"
 RUNTIME_SOURCES = (RUNTIME / "onnxc_runtime.c", RUNTIME / "onnxc_threads.c")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic")
-ZIG = [sys.executable, "-m", "ziglang", "cc"]
-COMPILER = shlex.split(os.environ["CC"]) if "CC" in os.environ else ["cc"] if shutil.which("cc") else ZIG
 
 
 def compile_c(sources: Sequence[Path], output: Path, *flags: str, compiler: Sequence[str] = COMPILER) -> Path:

@@ -14,8 +14,9 @@ import pytest
 
 from onnxc import targets
 from onnxc.runtime_stub import abi
+from tests.compilers import COMPILER, ZIG
 from tests.cross.qemu import compiler_for, emulator
-from tests.runtime.native import COMPILER, HERE, RUNTIME, RUNTIME_SOURCES, WARNINGS, ZIG, compile_c
+from tests.runtime.native import HERE, RUNTIME, RUNTIME_SOURCES, WARNINGS, compile_c
 
 POOL_TEST = [HERE / "c" / "pool.c", *RUNTIME_SOURCES]
 CHECKS_TEST = [HERE / "c" / "checks.c", HERE / "models" / "rows.c", HERE / "models" / "weighted.c", *RUNTIME_SOURCES]

@@ -8,11 +8,6 @@
 extern const uint64_t branches_weights[];
 
 static inline int64_t onnxc_floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-static inline int64_t onnxc_floor_mod(int64_t a, int64_t b) { return a - onnxc_floor_div(a, b) * b; }
-static inline int64_t onnxc_max(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t onnxc_min(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline double onnxc_greater(double a, double b) { return a > b ? a : b; }
-static inline double onnxc_smaller(double a, double b) { return a < b ? a : b; }
 
 /* ---- kernels: see the end ---- */
 
