@@ -13,19 +13,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := compiler targets runtime_stub tests examples
 
-# What tests of other targets run in: QEMU, and the C libraries of the Linux targets.
-QEMU_PACKAGES := qemu-user qemu-system-arm libc6-arm64-cross libc6-armhf-cross
-QEMU_FILES := $(shell command -v qemu-aarch64) $(shell command -v qemu-arm) $(shell command -v qemu-system-arm) \
+# What tests run in that pip does not have: QEMU with the C libraries of the Linux targets, and a compiler with sanitizers.
+SYSTEM_PACKAGES := qemu-user qemu-system-arm libc6-arm64-cross libc6-armhf-cross g++
+SYSTEM_FILES := $(foreach name,qemu-aarch64 qemu-arm qemu-system-arm g++,$(shell command -v $(name))) \
 	$(wildcard /usr/aarch64-linux-gnu/lib /usr/arm-linux-gnueabihf/lib)
 
-.PHONY: demo test lint bench clean qemu
+.PHONY: demo test lint bench clean system
 .SUFFIXES:
 
 demo: $(VENV)/cross
 	@$(BIN)/python examples/digits/demo.py build/demo
 
 # The tests come last: the last line is their summary.
-test: $(VENV)/all qemu lint
+test: $(VENV)/all system lint
 	@$(BIN)/python -m pytest -q -n $(WORKERS)
 
 lint: $(VENV)/all
@@ -60,15 +60,15 @@ $(VENV)/pip: pyproject.toml
 	$(BIN)/pip install --quiet --upgrade pip
 	@touch $@
 
-# Tests that need QEMU are skipped without it, and say so; they fail where CI=true.
-qemu:
-ifneq ($(words $(QEMU_FILES)),5)
+# Tests that need these are skipped without them, and say so; they fail where CI=true.
+system:
+ifneq ($(words $(SYSTEM_FILES)),6)
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "apt-get install $(QEMU_PACKAGES)"; export DEBIAN_FRONTEND=noninteractive; \
-		apt-get install -qq -y $(QEMU_PACKAGES) >/dev/null 2>&1 \
-			|| { apt-get update -qq && apt-get install -qq -y $(QEMU_PACKAGES) >/dev/null; } \
-			|| echo "QEMU could not be installed: tests of other targets do not run" >&2; \
+		echo "apt-get install $(SYSTEM_PACKAGES)"; export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install -qq -y --no-install-recommends $(SYSTEM_PACKAGES) >/dev/null 2>&1 \
+			|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends $(SYSTEM_PACKAGES) >/dev/null; } \
+			|| echo "they could not be installed: tests that need them do not run" >&2; \
 	else \
-		echo "no QEMU, so tests of other targets do not run; as root: apt install $(QEMU_PACKAGES)" >&2; \
+		echo "tests of other targets do not run; that takes: apt install $(SYSTEM_PACKAGES)" >&2; \
 	fi
 endif
