@@ -212,6 +212,7 @@ class Library:
         where = f"{self.path}: weights"
         if isinstance(given, Path):
             where = f"{self.path}: weights {given}"
+            weights: np.ndarray
             try:
                 found = given.stat().st_size
                 weights = np.memmap(given, np.uint8, "r") if found == size > 0 else np.empty(0, np.uint8)

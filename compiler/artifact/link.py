@@ -211,6 +211,7 @@ def _write_weights(file: IO[bytes], symbol: str, weights: Weights) -> None:
 
     64-bit words, since a compiler's time and memory go with the number of elements, not with the digits.
     """
+    data: np.ndarray
     if isinstance(weights, Path):
         data = np.memmap(weights, np.uint8, mode="r") if _size(weights) else np.zeros(0, np.uint8)
     else:

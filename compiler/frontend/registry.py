@@ -200,8 +200,9 @@ class Node:
         """The value in another shape; of a constant a constant."""
         if isinstance(value.type, TensorType) and value.type.shape == tuple(shape):
             return value
-        if isinstance(value, Constant):
-            return Constant(value.array.reshape([int(d) for d in shape]), value.name)  # type: ignore[arg-type]
+        known = [d for d in shape if isinstance(d, int)]
+        if isinstance(value, Constant) and len(known) == len(shape):
+            return Constant(value.array.reshape(known), value.name)
         return self.call("reshape", value, shape=tuple(shape))
 
     def transpose(self, value: Atom, axes: Sequence[int]) -> Atom:

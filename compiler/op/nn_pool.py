@@ -179,7 +179,7 @@ def _indices_reference(attrs: Attrs, data: np.ndarray) -> tuple[np.ndarray, np.n
     sizes, values = _padded_views("nn.max_pool_indices", attrs, data, _lowest(data.dtype))
     _, indices = _padded_views("nn.max_pool_indices", attrs, places, -1)
     best = np.full((*data.shape[:2], *sizes), _lowest(data.dtype), data.dtype)
-    found = np.full(best.shape, -1, np.int64)
+    found: np.ndarray = np.full(best.shape, -1, np.int64)
     for (_, value), (_, index) in zip(values, indices, strict=True):
         better = (index >= 0) & ((found < 0) | (value > best))
         best, found = np.where(better, value, best), np.where(better, index, found)

@@ -88,7 +88,7 @@ class _Generator:
         if kind == 0 and len(same) > 1 and op != "divide":
             return [b.call(op, x, same[1])]
         if kind == 1:
-            return [b.call(op, x, Constant(np.float32(self.random.choice([0.5, 1.0, 2.0, 3.0])).reshape(())))]
+            return [b.call(op, x, Constant(np.array(self.random.choice([0.5, 1.0, 2.0, 3.0]), np.float32)))]
         rank = int(self.random.integers(0, len(shape)))
         dims = [d if isinstance(d, int) and self.random.random() < 0.7 else 1 for d in shape[len(shape) - rank :]]
         values_ = self.random.uniform(0.5, 2, dims).astype(np.float32)
