@@ -16,6 +16,7 @@ from ..relay.dimension import Dim, Dimension, maximum, minimum
 from ..target import Target
 from .c_text import clean_source, hide_constants
 from .division import truncate_indices
+from .hoist_lets import hoist_lets
 from .kernel import Phase
 from .lower_math import register_math
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
@@ -167,6 +168,8 @@ def _lower(
     # bfloat16 goes as its bits: LLVM's code generator in TVM crashes on the type itself.
     passes = [_T.BF16StorageLegalize(), _T.LowerTVMBuiltin(), _T.LowerIntrin()]
     module = tvm.ir.transform.Sequential(passes)(tvm.IRModule(functions))
+    if not as_c:
+        module = tvm.IRModule({variable: hoist_lets(function) for variable, function in module.functions_items()})
     return module, tuple(phases), tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
 
 

@@ -29,8 +29,7 @@ def truncate_indices(statements: Sequence[Any], sizes: Sequence[Any]) -> list[An
     binds: list[Any] = []
     for statement in statements:
         structural_walk(statement, ((tirx.For, loops.append), (tirx.Bind, binds.append)))
-    counters = {loop.loop_var.name for loop in loops}
-    known = _Known({v.name for v in sizes}, counters, {bind.var.name: bind.value for bind in binds})
+    known = _Known(set(sizes), {loop.loop_var for loop in loops}, {bind.var: bind.value for bind in binds})
 
     def quotient(node: Any) -> Any:
         return tirx.Div(node.a, node.b) if known.divides(node) else node
@@ -43,9 +42,9 @@ def truncate_indices(statements: Sequence[Any], sizes: Sequence[Any]) -> list[An
 
 
 class _Known:
-    """What is known of integers, by the names of variables."""
+    """What is known of variables."""
 
-    def __init__(self, symbols: set[str], counters: set[str], values: Mapping[str, Any]) -> None:
+    def __init__(self, symbols: set[Any], counters: set[Any], values: Mapping[Any, Any]) -> None:
         self._symbols, self._counters, self._values = symbols, counters, values
 
     def divides(self, node: Any) -> bool:
@@ -56,15 +55,14 @@ class _Known:
         """Does an expression consist of numbers and symbols, with a symbol among them?"""
         leaves: list[Any] = []  # a load has its buffer's variable, which is none of those that are known
         structural_walk(expr, (tirx.Var, leaves.append))
-        names = {leaf.name for leaf in leaves}
-        return bool(names) and all(n in self._symbols or self._is_size(self._values.get(n, 0)) for n in names)
+        return bool(leaves) and all(v in self._symbols or self._is_size(self._values.get(v, 0)) for v in leaves)
 
     def _counts(self, expr: Any) -> bool:
         """Is an expression 0 or more?"""
         if isinstance(expr, tirx.IntImm):
             return int(expr) >= 0
         if isinstance(expr, tirx.Var):
-            return expr.name in self._counters or (expr.name in self._values and self._counts(self._values[expr.name]))
+            return expr in self._counters or (expr in self._values and self._counts(self._values[expr]))
         if isinstance(expr, (tirx.FloorDiv, tirx.Div)):
             return self._counts(expr.a) and (self._counts(expr.b) or self._is_size(expr.b))
         if isinstance(expr, tirx.FloorMod):

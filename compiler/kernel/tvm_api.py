@@ -22,6 +22,7 @@ from ..relay.types import TensorType
 __all__ = [
     "INPLACE",
     "Call",
+    "StructuralKey",
     "TensorExpressions",
     "TvmTarget",
     "s_tir",
@@ -40,6 +41,7 @@ INPLACE = "onnxc.inplace"
 
 Call = tvm.ir.Call
 structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_walk
+StructuralKey = tvm_ffi.StructuralKey
 
 #: Element types whose arithmetic TVM has under the same name.
 _STORAGE = {"int4": "int8", "uint4": "uint8", "int2": "int8", "uint2": "uint8", "float4_e2m1fn": "uint8"}

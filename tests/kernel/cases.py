@@ -373,6 +373,10 @@ def in_place(g: Graph) -> list[Atom]:
     ]
 
 
+def _nested(g: Graph, x: Atom) -> Any:
+    return g("tanh", g("nn.softplus", g("nn.elu", g("nn.gelu", x, approximate="none"))))
+
+
 def _pools(g: Graph, op: str) -> list[Atom]:
     shapes = ((5, 3, 1, 0, 1), (13, 3, 2, 1, 1), (7, 2, 1, 0, 3), (1, 1, 1, 0, 1))
     return [g.pool(op, g.input(2, 3, w), k, strides=s, padding=p, dilations=d) for w, k, s, p, d in shapes]
@@ -430,6 +434,13 @@ MOVES = [
         ],
         (),
         {"N": (1, 37)},
+    ),
+    # TVM by itself takes minutes for these.
+    Case(
+        "nested_functions",
+        lambda g: [_nested(g, g.input("N", 24)), _nested(g, _dense(g, g.input("N", 8), 24))],
+        _PRODUCT,
+        {"N": (1, 9)},
     ),
     Case("pools", lambda g: [*_pools(g, "nn.max_pool"), *_pools(g, "nn.average_pool")]),
     Case(
