@@ -39,7 +39,7 @@ class _Values:
 
         def let(node: Any) -> Any:
             value = self.take_from(node.value)
-            key = StructuralKey(value)
+            key = StructuralKey(value)  # type: ignore[call-arg]  # it computes its hash itself
             if key not in self._known:
                 self._known[key] = self._keep(value)
             self._loads[node.var] = self._known[key]
