@@ -168,7 +168,8 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     if groups == 1:
         # Channels that fill no block are filled up with zeros: still much faster than without vectors.
         out_block = out_block or _padded_block(out_channels, self.target)
-        # The planes of an image: pixels with interleaved colours.
+        # The planes of an image: pixels with interleaved colours; what a convolution has made has a block already.
+        in_block = self.block_of(data) or in_block
         in_block = in_block or (in_channels if in_channels <= 4 else _padded_block(in_channels, self.target))
     if out_block is None or in_block is None:
         return False
