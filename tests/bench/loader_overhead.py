@@ -2,14 +2,13 @@
 
 The model doubles six numbers, so nearly all of the time is the way from Python to C and back. Usage::
 
-    python tests/bench/loader_overhead.py [--calls 20000] [--repeats 15]
+    python -m tests.bench.loader_overhead [--calls 20000] [--repeats 15]
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,11 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "runtime"))
-
-from native import compile_model
-
 from onnxc.runtime_stub.loader import load
+from tests.runtime.native import compile_model
 
 
 def microseconds(call: Callable[[], object], calls: int, repeats: int) -> tuple[float, float]:
