@@ -25,6 +25,13 @@ from .diagnostics import RunTimeValueError
 #: Inputs of more elements are data: no code is specialised for their values.
 PARAMETER_LIMIT = 64
 
+#: ONNX's integers of less than a byte, those that this version of its package has. In an artifact's interface each has
+#: a byte of its own.
+_NARROW_TYPES = tuple(
+    getattr(onnx.TensorProto, name) for name in ("INT4", "UINT4", "INT2", "UINT2") if hasattr(onnx.TensorProto, name)
+)
+_NARROW_DTYPES = tuple(helper.tensor_dtype_to_np_dtype(number) for number in _NARROW_TYPES)
+
 
 class CompiledModel(BackendRep):
     """A model that was compiled, or will be as soon as it is called.
@@ -49,6 +56,8 @@ class CompiledModel(BackendRep):
         initialized = {tensor.name for tensor in model.graph.initializer}
         self._inputs = [value.name for value in model.graph.input if value.name not in initialized]
         self._outputs = [value.name for value in model.graph.output]
+        types = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
+        self._narrow_outputs = {n: helper.tensor_dtype_to_np_dtype(t) for n, t in types.items() if t in _NARROW_TYPES}
         self._parameters: list[str] = []
         self._compiled: dict[tuple[Any, ...], onnxc.Model] = {}
         try:
@@ -78,12 +87,22 @@ class CompiledModel(BackendRep):
             if len(arrays) != len(self._inputs):
                 raise onnxc.InputError(f"found {len(arrays)} inputs, expected {len(self._inputs)}: {self._inputs}")
             feeds = dict(zip(self._inputs, arrays, strict=True))
-        outputs = self._specialised(feeds).run({n: a for n, a in feeds.items() if n not in self._parameters})
+        compiled = self._specialised(feeds)
+        feeds = {name: array for name, array in feeds.items() if name not in self._parameters}
+        for tensor in compiled.inputs:
+            if getattr(feeds.get(tensor.name), "dtype", None) in _NARROW_DTYPES:
+                feeds[tensor.name] = feeds[tensor.name].astype(tensor.dtype)
+        outputs = compiled.run(feeds)
+        for name, dtype in self._narrow_outputs.items():
+            outputs[name] = outputs[name].astype(dtype)
         return namedtupledict("Outputs", self._outputs)(*(outputs[name] for name in self._outputs))
 
     def _specialised(self, feeds: Mapping[str, Any]) -> onnxc.Model:
         """The model compiled for the values of its parameters."""
         while True:
+            missing = [name for name in self._parameters if name not in feeds]
+            if missing:
+                raise onnxc.InputError(f"no array for input {', '.join(missing)}")
             values = {name: np.asarray(feeds[name]) for name in self._parameters}
             key = tuple((value.dtype.str, value.shape, value.tobytes()) for value in values.values())
             if key in self._compiled:
@@ -92,7 +111,7 @@ class CompiledModel(BackendRep):
                 self._compiled[key] = onnxc.compile(with_constants(self._model, values), **self._options)
             except RunTimeValueError as error:
                 found = [name for name in error.inputs if name not in values]
-                if not found or any(np.size(feeds[name]) > PARAMETER_LIMIT for name in found):
+                if not found or any(np.size(feeds.get(name, ())) > PARAMETER_LIMIT for name in found):
                     raise
                 self._parameters += found
 

@@ -69,6 +69,18 @@ def test_inputs_that_decide_about_shapes_are_compiled_in() -> None:
         (y,) = prepared.run([X, np.array(shape), np.array([axis])])
         np.testing.assert_array_equal(y, X.reshape(shape).sum(axis, keepdims=True))
 
+    with pytest.raises(onnxc.InputError, match="no array for input axes"):
+        prepared.run({"x": X, "shape": np.array([3, 2])})
+
+
+def test_integers_of_4_bits_have_their_own_types() -> None:
+    dtype = helper.tensor_dtype_to_np_dtype(onnx.TensorProto.INT4)
+    values = np.arange(-8, 8, dtype=np.int8).astype(dtype)
+    text = "model (int4[16] x) => (int4[16] y) { z = Cast<to = 1>(x) y = Cast<to = 22>(z) }"
+    (y,) = onnxc.backend.run_model(model_of(text), values)
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y.astype(np.int8), values.astype(np.int8))
+
 
 def test_the_compiler_names_the_inputs_that_decide_about_shapes() -> None:
     shape = "s = Concat<axis = 0>(a, b) t = Add(s, s)"
