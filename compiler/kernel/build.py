@@ -18,7 +18,7 @@ from .c_text import clean_source, hide_constants
 from .division import truncate_indices
 from .hoist_lets import hoist_lets
 from .kernel import Phase
-from .lower_math import register_math
+from .lower_math import lower_math, register_math
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
 
 #: Temporaries inside of loops stay on the stack: at most so many bytes with an operating system, and without.
@@ -55,7 +55,8 @@ def tvm_target(target: Target) -> Any:
 
 @cache
 def _pass_list(as_c: bool) -> Any:
-    # The order is TVM's own for CPUs, less what serves its packed calling convention.
+    # The order is TVM's own for CPUs, less what serves its packed calling convention, and less RewriteUnsafeSelect: of
+    # a selection both sides may be evaluated, and a branch around a load would keep loops from being vectorised.
     return tvm.ir.transform.Sequential(
         [
             _S.CanonicalizeLoop(),
@@ -77,7 +78,6 @@ def _pass_list(as_c: bool) -> Any:
             _S.RenormalizeSplitPattern(),
             _T.StmtSimplify(),
             _T.RemoveNoOp(),
-            _S.RewriteUnsafeSelect(),
             _T.CommonSubexprElim(),
             _T.FP8ComputeLegalize(),
         ]
@@ -165,12 +165,19 @@ def _lower(
             func, variables, workspaces, statements, name, STACK_BYTES if target.hosted else BARE_STACK_BYTES
         )
         phases.append(Phase(name, None if tasks is None else to_dimension(tasks, bound)))
+    module = tvm.IRModule(functions)
+    if not as_c:
+        module = _map_functions(module, lambda function: hoist_lets(lower_math(function)))
     # bfloat16 goes as its bits: LLVM's code generator in TVM crashes on the type itself.
     passes = [_T.BF16StorageLegalize(), _T.LowerTVMBuiltin(), _T.LowerIntrin()]
-    module = tvm.ir.transform.Sequential(passes)(tvm.IRModule(functions))
-    if not as_c:
-        module = tvm.IRModule({variable: hoist_lets(function) for variable, function in module.functions_items()})
+    module = tvm.ir.transform.Sequential(passes)(module)
+    if not as_c:  # some functions are lowered to others
+        module = _map_functions(module, hoist_lets)
     return module, tuple(phases), tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
+
+
+def _map_functions(module: Any, rewrite: Callable[[Any], Any]) -> Any:
+    return tvm.IRModule({variable: rewrite(function) for variable, function in module.functions_items()})
 
 
 def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]], dict[str, Any]]:

@@ -1,66 +1,94 @@
 """Intermediate values of an expression -> local arrays, each value once.
 
-Operators that use their argument several times multiply what is computed for it when they are inlined; and TVM's code
-generator, where it simplifies, puts the value of a ``Let`` in the place of its variable: functions of functions of
-functions (see `lower_math`) take it minutes. It does not look into arrays, which LLVM turns into registers again.
+Operators that use their argument several times multiply what is computed for it when they are inlined; and TVM, where
+it simplifies, puts the value of a ``Let`` in the place of its variable: functions of functions of functions (see
+`lower_math`) take it minutes. It does not look into arrays, which LLVM turns into registers again.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .tvm_api import Call, StructuralKey, structural_map, tirx
+from .tvm_api import Call, StructuralKey, structural_map, structural_walk, tirx
 
 
 def hoist_lets(func: Any) -> Any:
-    """A function whose stores have no ``Let`` in their values, but for those that a condition guards."""
+    """A function whose stores have no ``Let`` in their values."""
     return func.with_body(structural_map(func.body, (tirx.BufferStore, _store)))
 
 
 def _store(store: Any) -> Any:
-    values = _Values()
+    values = _Values({}, {})
     value = values.take_from(store.value)
-    if not values.statements:
-        return store
-    return tirx.SeqStmt([*values.statements, tirx.BufferStore(store.buffer, value, store.indices)])
+    return values.before(tirx.BufferStore(store.buffer, value, store.indices)) if values.statements else store
 
 
 class _Values:
-    """What is computed in front of a store, in order."""
+    """What is computed in front of a store, in order.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    known : dict
+        The loads of values that are known already, by their expressions.
+    loads : dict
+        And by their variables.
+    """
+
+    def __init__(self, known: dict[Any, Any], loads: dict[Any, Any]) -> None:
         self.statements: list[Any] = []
-        self._known: dict[Any, Any] = {}  # value -> the load of it
-        self._loads: dict[Any, Any] = {}  # variable -> the load of its value
+        self._known, self._loads = known, loads
+
+    def before(self, statement: Any) -> Any:
+        return tirx.SeqStmt([*self.statements, statement]) if self.statements else statement
 
     def take_from(self, expr: Any) -> Any:
         """An expression without its Lets."""
-        guarded: dict[Any, Any] = {}
+        rules = ((tirx.Let, self._let), (Call, self._call), (tirx.Var, lambda var: self._loads.get(var, var)))
+        return structural_map(expr, rules, order="pre")
 
-        def let(node: Any) -> Any:
-            value = self.take_from(node.value)
-            key = StructuralKey(value)  # type: ignore[call-arg]  # it computes its hash itself
-            if key not in self._known:
-                self._known[key] = self._keep(value)
-            self._loads[node.var] = self._known[key]
-            return self.take_from(node.body)
+    def _let(self, node: Any) -> Any:
+        value = self.take_from(node.value)
+        key = StructuralKey(value)
+        if key not in self._known:
+            array = self._array(value.ty)
+            self.statements.append(array.store(value))
+            self._known[key] = array.load
+        self._loads[node.var] = self._known[key]
+        return self.take_from(node.body)
 
-        def call(node: Any) -> Any:
-            if str(getattr(node.op, "name", "")) != "tirx.if_then_else":
-                return node
-            hidden = tirx.Var("guarded", node.ty)
-            guarded[hidden] = structural_map(node, (tirx.Var, self._load))
-            return hidden
+    def _call(self, node: Any) -> Any:
+        """A condition around Lets becomes one around statements."""
+        if str(getattr(node.op, "name", "")) != "tirx.if_then_else" or not _has_let(node):
+            return node
+        condition, *choices = node.args
+        condition, array = self.take_from(condition), self._array(node.ty)
+        branches = []
+        for choice in choices:
+            inside = _Values(dict(self._known), dict(self._loads))
+            value = inside.take_from(choice)
+            branches.append(inside.before(array.store(value)))
+        self.statements.append(tirx.IfThenElse(condition, *branches))
+        return array.load
 
-        rules = ((tirx.Let, let), (Call, call), (tirx.Var, self._load))
-        result = structural_map(expr, rules, order="pre")
-        return structural_map(result, (tirx.Var, lambda v: guarded.get(v, v))) if guarded else result
+    def _array(self, type_: Any) -> _Array:
+        array = _Array(type_)
+        self.statements.append(tirx.AllocBuffer(array.buffer))
+        return array
 
-    def _keep(self, value: Any) -> Any:
-        buffer = tirx.decl_buffer((1,), str(value.ty), "value")
-        zero = tirx.const(0, "int32")
-        self.statements += [tirx.AllocBuffer(buffer), tirx.BufferStore(buffer, value, [zero])]
-        return tirx.BufferLoad(buffer, [zero])
 
-    def _load(self, var: Any) -> Any:
-        return self._loads.get(var, var)
+class _Array:
+    """A local array of one element."""
+
+    def __init__(self, type_: Any) -> None:
+        self._zero = tirx.const(0, "int32")
+        self.buffer = tirx.decl_buffer((1,), str(type_), "value")
+        self.load = tirx.BufferLoad(self.buffer, [self._zero])
+
+    def store(self, value: Any) -> Any:
+        return tirx.BufferStore(self.buffer, value, [self._zero])
+
+
+def _has_let(expr: Any) -> bool:
+    found: list[Any] = []
+    structural_walk(expr, (tirx.Let, found.append))
+    return bool(found)

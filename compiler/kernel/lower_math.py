@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from .tvm_api import tirx
+from .tvm_api import Call, structural_map, tirx
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 0.693359375  # 9 bits: its product with an exponent is exact
@@ -121,9 +121,19 @@ _FUNCTIONS: dict[str, Callable[[_Vector, Any], Any]] = {
 }
 
 
+def lower_math(func: Any) -> Any:
+    """A function without calls of these functions, for LLVM. (C keeps the calls of libm.)"""
+
+    def lower(call: Any) -> Any:
+        function = _FUNCTIONS.get(str(getattr(call.op, "name", "")))
+        return call if function is None else _lower(function, call)
+
+    return func.with_body(structural_map(func.body, (Call, lower)))
+
+
 @cache
 def register_math() -> None:
-    """Make LowerIntrin use these functions when it lowers for LLVM. (C keeps the calls of libm.)"""
+    """Make LowerIntrin use these functions where it makes calls of them itself."""
     for name, function in _FUNCTIONS.items():
         tirx.register_intrin_lowering(name, target="llvm", f=partial(_lower, function), level=200)
     tirx.register_intrin_lowering("tirx.fabs", target="c", f=_libm, level=200)  # the one for which TVM has no rule

@@ -373,6 +373,17 @@ def in_place(g: Graph) -> list[Atom]:
     ]
 
 
+def _guarded(g: Graph) -> list[Atom]:
+    """Functions that are computed where a condition on the index holds."""
+    x, image = g.input("N", 3, 9), g.input("N", 4, 6, 6)
+    return [
+        g("pad", g("sigmoid", x), before=(0, 0, 1), after=(0, 0, 2), value=0.0),
+        g("concatenate", g("exp", g("tanh", x)), x, g("nn.softplus", x), axis=1),
+        g.conv(g("nn.gelu", image, approximate="none"), 8, 3, 3, padding=1),
+        g("where", g("greater", x, scalar(0)), g("log", x), g("exp", x)),
+    ]
+
+
 def _nested(g: Graph, x: Atom) -> Any:
     return g("tanh", g("nn.softplus", g("nn.elu", g("nn.gelu", x, approximate="none"))))
 
@@ -442,6 +453,7 @@ MOVES = [
         _PRODUCT,
         {"N": (1, 9)},
     ),
+    Case("guarded_functions", _guarded, _CONV, {"N": (1, 3)}),
     Case("pools", lambda g: [*_pools(g, "nn.max_pool"), *_pools(g, "nn.average_pool")]),
     Case(
         "pools_symbolic",
