@@ -7,7 +7,6 @@ from hypothesis import settings
 
 from tests.cli.command import Command
 
-
 # Every run tries the same examples, and a slow machine fails none: searching is for programs (tests/random/search.py).
 settings.register_profile("onnxc", derandomize=True, deadline=None, database=None)
 settings.load_profile("onnxc")

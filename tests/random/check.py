@@ -78,7 +78,7 @@ def compare(found: Arrays, expected: Arrays, reference: Reference, inputs: Array
         return
     random = np.random.default_rng(0)
     changes = dict.fromkeys(wrong, 0.0)
-    for _ in range(4):
+    for _ in range(16):
         changed = {n: a * (1 + 1e-6 * random.standard_normal(a.shape).astype(a.dtype)) for n, a in inputs.items()}
         for name, other in reference.run(changed).items():
             if name in wrong:
