@@ -363,9 +363,8 @@ def split(g: GraphBuilder, x: Value) -> list[Value]:
 def slices(g: GraphBuilder, x: Value) -> list[Value]:
     axis = g.axis(x, known=True)
     size = x.shape[axis].value
-    indices = range(size)[
-        g.choose((slice(0, None), slice(1, None), slice(0, -1), slice(0, None, 2), slice(None, None, -1)))
-    ]
+    cut: slice = g.choose((slice(0, None), slice(1, None), slice(0, -1), slice(0, None, 2), slice(None, None, -1)))
+    indices: range = range(size)[cut]
     _need(len(indices) > 0)
     begin, step = indices[0], indices.step
     end = indices[-1] + (1 if step > 0 else -1)

@@ -55,7 +55,8 @@ def smallest(builder: GraphBuilder, model: onnx.ModelProto, level: int, target: 
     """The part up to the first value that is wrong, if it is wrong by itself."""
     for value in builder.values[len(builder.inputs) :]:
         outputs = [helper.make_tensor_value_info(value.name, TensorProto.FLOAT, None)]
-        used, nodes = {value.name}, []
+        used = {value.name}
+        nodes: list[onnx.NodeProto] = []
         for node in reversed(model.graph.node):
             if used & set(node.output):
                 nodes.insert(0, node)
