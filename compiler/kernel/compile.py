@@ -8,9 +8,10 @@ from ..relay.expr import Call, Function
 from ..relay.types import TensorType, tensor_fields
 from ..target import Target
 from .kernel import Kernel, Phase
+from .knobs import Knobs
 
 
-def compile_kernel(function: Function, symbol: str, target: Target) -> Kernel:
+def compile_kernel(function: Function, symbol: str, target: Target, knobs: Knobs | None = None) -> Kernel:
     """Compile a primitive function.
 
     Parameters
@@ -19,6 +20,9 @@ def compile_kernel(function: Function, symbol: str, target: Target) -> Kernel:
         Parameters and results are tensors; all operators have a compute, or it is one call with a C source.
     symbol : str
         Name of the C function; also the prefix of its further phases.
+    target : Target
+    knobs : Knobs, optional
+        What a tuning record says; takes what was decided.
 
     Raises
     ------
@@ -35,8 +39,9 @@ def compile_kernel(function: Function, symbol: str, target: Target) -> Kernel:
     from .lower import lower
     from .schedule import schedule
 
-    lowered = lower(function)
-    built = build(schedule(lowered, target), lowered.variables, symbol, target, len(lowered.inputs))
+    knobs = Knobs() if knobs is None else knobs
+    lowered = lower(function, knobs)
+    built = build(schedule(lowered, target, knobs), lowered.variables, symbol, target, len(lowered.inputs))
     return Kernel(
         symbol,
         lowered.inputs,
@@ -51,12 +56,12 @@ def compile_kernel(function: Function, symbol: str, target: Target) -> Kernel:
     )
 
 
-def kernel_listing(function: Function, symbol: str, target: Target, form: str) -> str:
+def kernel_listing(function: Function, symbol: str, target: Target, form: str, knobs: Knobs | None = None) -> str:
     """Text of a kernel for people.
 
     Parameters
     ----------
-    function, symbol, target
+    function, symbol, target, knobs
         As in `compile_kernel`.
     form : str
         ``tir``: the scheduled loops in TVMScript; ``llvm``: LLVM's IR; ``asm``: assembly. A kernel that is written in C
@@ -69,8 +74,9 @@ def kernel_listing(function: Function, symbol: str, target: Target, form: str) -
     from .lower import lower
     from .schedule import schedule
 
-    lowered = lower(function)
-    func = schedule(lowered, target)
+    knobs = Knobs() if knobs is None else knobs
+    lowered = lower(function, knobs)
+    func = schedule(lowered, target, knobs)
     if form == "tir":
         return str(func.with_attr("global_symbol", symbol).script())
     return listing(func, lowered.variables, symbol, target, {"llvm": "ll", "asm": "s"}[form])

@@ -12,6 +12,7 @@ from ..op.base import FusionKind
 from ..relay.dimension import Dim, Dimension, symbols
 from ..relay.expr import Atom, Call, Constant, Function, Tuple, TupleGetItem, Var
 from ..relay.types import TensorType, TupleType, tensor_fields, type_symbols
+from .knobs import Knobs
 from .tvm_api import INPLACE, TensorExpressions, placeholder, te, tirx, tvm_dtype
 
 
@@ -67,10 +68,10 @@ def find_anchor(function: Function) -> Call | None:
     return best
 
 
-def lower(function: Function) -> Lowered:
-    """Write a primitive function as one PrimFunc, not yet scheduled."""
+def lower(function: Function, knobs: Knobs | None = None) -> Lowered:
+    """Write a primitive function as one PrimFunc, not yet scheduled; computes may have knobs too."""
     variables = {name: tirx.Var(name, "int32") for name in function_symbols(function)}
-    T = TensorExpressions(variables)
+    T = TensorExpressions(variables, Knobs() if knobs is None else knobs)
     scope: dict[Var, Any] = {}
     inputs = []
     for index, param in enumerate(function.params):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..target import Target
+from .knobs import Knobs
 from .lower import Lowered
 from .tvm_api import s_tir, tirx, tvm
 
@@ -12,23 +14,39 @@ from .tvm_api import s_tir, tirx, tvm
 REFUSALS = (s_tir.ScheduleError, tvm.error.InternalError)
 
 
-def schedule(lowered: Lowered, target: Target) -> Any:
+def schedule(lowered: Lowered, target: Target, knobs: Knobs | None = None) -> Any:
     """Apply the target's schedule rules in order.
 
-    A rule is ``(Lowered, Target) -> PrimFunc or None`` (None: it does not apply). One that TVM refuses, because it
-    cannot prove a step of it right (symbolic sizes in unusual forms), does not apply either. With no rule left, the
+    A rule is ``(Lowered, Target, Knobs) -> PrimFunc or None`` (None: it does not apply). One that TVM refuses, because
+    it cannot prove a step of it right (symbolic sizes in unusual forms), does not apply either. With no rule left, the
     function runs as it was written: slow, but right.
+
+    Parameters
+    ----------
+    knobs : Knobs, optional
+        Takes the decisions of the rule that applied. If that is refused with the choices of a record, it gets its
+        defaults.
     """
+    knobs = Knobs() if knobs is None else knobs
     if any(0 in type_.shape for type_ in (*lowered.inputs, *lowered.outputs)):
         return _as_written(lowered)  # little to do, and TVM does not split or fuse loops without iterations
     for rule in target.schedule_rules():
-        try:
-            func = rule(lowered, target)
-        except REFUSALS:
-            continue
+        attempt = knobs.attempt()
+        func = _apply(rule, lowered, target, attempt)
+        if func is None and not attempt.by_default:
+            attempt = knobs.attempt(defaults=True)
+            func = _apply(rule, lowered, target, attempt)
         if func is not None:
+            knobs.adopt(attempt)
             return func
     return _as_written(lowered)
+
+
+def _apply(rule: Callable[..., Any], lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
+    try:
+        return rule(lowered, target, knobs)
+    except REFUSALS:
+        return None
 
 
 def _as_written(lowered: Lowered) -> Any:

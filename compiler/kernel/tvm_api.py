@@ -18,6 +18,7 @@ from tvm.tirx import transform as tirx_transform
 
 from ..relay.dimension import Dim, Dimension, fold
 from ..relay.types import TensorType
+from .knobs import Knobs
 
 __all__ = [
     "INPLACE",
@@ -56,10 +57,13 @@ class TensorExpressions:
     ----------
     variables : mapping
         TVM variables (int32) of the symbols.
+    knobs : Knobs
+        For computes whose form can be chosen.
     """
 
-    def __init__(self, variables: Mapping[str, Any]) -> None:
+    def __init__(self, variables: Mapping[str, Any], knobs: Knobs) -> None:
         self._variables = variables
+        self.knobs = knobs
         self.result_types: Sequence[TensorType] = ()  # of the call under computation
 
     # Shapes

@@ -1,7 +1,8 @@
 """Matrix product with packed constant weights: (M, K) times (N/block, K, block) gives (M, N).
 
 The weights' columns lie in panels of `block`, as the inner loop reads them; the last panel is filled up with zeros.
-The optional bias has N elements. `row_tile` rows are computed together (it has no influence on the result).
+The optional bias has N elements. `row_tile` rows are computed together (it has no influence on the result; a tuning
+record may say otherwise).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
+
+#: Rows of a tile that a tuner tries: each takes a vector register at least, and no target has more than 32.
+MOST_ROWS = 16
 
 
 def pack_panels(weights: np.ndarray, block: int) -> np.ndarray:
@@ -46,10 +50,18 @@ def _reference(attrs: Attrs, x: np.ndarray, weights: np.ndarray, bias: np.ndarra
     return result if bias is None else result + bias
 
 
+def choose_row_tile(T: Any, rows: Any, default: int) -> int:
+    """How many of a matrix's rows are computed together."""
+    most = rows if isinstance(rows, int) else MOST_ROWS
+    options = {default, *range(1, min(most, MOST_ROWS) + 1)}
+    chosen: int = T.knobs.choose("matmul.rows", sorted(options), default)
+    return chosen
+
+
 def _compute(T: Any, attrs: Attrs, x: Any, weights: Any, bias: Any = None) -> Any:
     rows, depth = T.shape(x)
     panels, _, block = T.shape(weights)
-    tile = attrs.row_tile
+    tile = choose_row_tile(T, rows, attrs.row_tile)
     tiles = T.floor_div(rows + (tile - 1), tile)
     exact = isinstance(rows, int) and rows % tile == 0
     k = T.reduce_axis(depth, "k")

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..relay.expr import Attrs
 from .base import REQUIRED, FusionKind, Op, broadcast_at, broadcast_extents, get, register
+from .nn_dense_packed import choose_row_tile
 
 
 def _plain(attrs: Attrs) -> Attrs:
@@ -27,7 +28,7 @@ def _compute(T: Any, attrs: Attrs, a: Any, b: Any) -> Any:
     batch = broadcast_extents(T, [left[:-2], right[:-2]])
     rows, depth = reversed(left[-2:]) if attrs.transpose_a else left[-2:]
     columns = right[-2 if attrs.transpose_b else -1]
-    tile, block = attrs.row_tile, attrs.block
+    tile, block = choose_row_tile(T, rows, attrs.row_tile), attrs.block
     tiles, panels = T.floor_div(rows + (tile - 1), tile), T.floor_div(columns + (block - 1), block)
     zero = T.const(0, T.dtype(b))
     exact_rows = isinstance(rows, int) and rows % tile == 0

@@ -19,6 +19,7 @@ import numpy as np
 from onnxc import op as relay_op
 from onnxc.kernel.compile import compile_kernel
 from onnxc.kernel.kernel import Kernel
+from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.schedule import REFUSALS
 from onnxc.relay.builder import FunctionBuilder
 from onnxc.relay.dimension import Dim, Dimension, evaluate
@@ -131,14 +132,16 @@ class Compiled:
     refused: tuple[str, ...]
 
 
-def compile_module(module: Module, target: Target, level: int = 3) -> list[Compiled]:
+def compile_module(
+    module: Module, target: Target, level: int = 3, knobs: Callable[[], Knobs] = Knobs
+) -> list[Compiled]:
     """Run the passes of a target over a module and compile each kernel."""
     module = run_pipeline(module, PassContext(target, level))
     result = []
     for name, function in module.functions.items():
         if function.is_primitive:
             recording = RecordingTarget.of(target)
-            kernel = compile_kernel(function, name, recording)
+            kernel = compile_kernel(function, name, recording, knobs())
             rule = "source" if _is_written_in_c(function) else "".join(recording.applied)
             result.append(Compiled(name, function, kernel, rule, tuple(recording.refused)))
     return result

@@ -32,6 +32,7 @@ def test_shifted_channels_in_space_to_depth() -> None:
 def test_rotated_index() -> None:
     """``y[n, a, b] = x[a, (b + 1) % 2]``, the case in which the mistake was found, as a primitive function."""
     from onnxc import targets
+    from onnxc.kernel.knobs import Knobs
     from onnxc.kernel.lower import Lowered
     from onnxc.kernel.tvm_api import te
     from onnxc.targets.cpu.schedules import unfused
@@ -39,7 +40,8 @@ def test_rotated_index() -> None:
     x = te.placeholder((4, 2), "float32", name="x")
     y = te.compute((3, 4, 10), lambda n, a, b: x[a, (b + 1) % 2], name="y")
     lowered = Lowered(te.create_prim_func([x, y]), {}, None, (), ())
-    func = unfused.schedule(lowered, targets.find("host"))
+    func = unfused.schedule(lowered, targets.find("host"), Knobs())
     assert func is not None, "the rule must apply"
     plain = te.compute((3, 4, 10), lambda n, a, b: x[a, b % 2], name="y")
-    assert unfused.schedule(Lowered(te.create_prim_func([x, plain]), {}, None, (), ()), targets.find("host")) is None
+    other = Lowered(te.create_prim_func([x, plain]), {}, None, (), ())
+    assert unfused.schedule(other, targets.find("host"), Knobs()) is None

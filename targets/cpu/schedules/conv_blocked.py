@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
 from onnxc.target import Target
 
 from . import blocks as b
 from .generic import schedule_elementwise
-from .tiles import accumulators, pixel_tile
+from .tiles import accumulators, pixel_tile, pixel_tiles
 
 
-def schedule(lowered: Lowered, target: Target) -> Any | None:
+def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     """Schedule a function around ``nn.conv_blocked``; None for others."""
     if lowered.anchor is None or lowered.anchor.op != "nn.conv_blocked":
         return None
@@ -40,7 +41,7 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
         writer = b.epilogue_of(sch, conv)
         if writer is None:
             writer = sch.cache_write(conv, 0, "global")
-        _tile(sch, conv, writer, target, name == "conv_depthwise")
+        _tile(sch, conv, writer, target, name == "conv_depthwise", knobs)
     return b.always(sch.mod["main"], [name])  # whole tiles are computed
 
 
@@ -57,7 +58,7 @@ def _schedule_tiled(sch: Any, conv: Any, writer: Any, depthwise: bool) -> None:
     _accumulate(sch, conv, len(spatial) + 1, len(spatial), depthwise)
 
 
-def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool) -> None:
+def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, knobs: Knobs) -> None:
     batch, chunk, *spatial, lane = sch.get_loops(writer)
     block = b.extent(sch, lane)
     assert block is not None
@@ -66,7 +67,8 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool) -> 
     if depthwise:
         most = min(most, 8)  # each pixel needs a vector load, not a broadcast: larger tiles only spill
     sizes = [b.extent(sch, s) for s in spatial]
-    rows, columns = pixel_tile(sizes[-2] if len(sizes) > 1 else 1, sizes[-1], most)
+    height, width = sizes[-2] if len(sizes) > 1 else 1, sizes[-1]
+    rows, columns = knobs.choose("conv.tile", pixel_tiles(height, width, most), pixel_tile(height, width, most))
     outer: list[Any] = list(spatial)
     inner: list[Any] = []
     for axis, tile in ((-1, columns), *(((-2, rows),) if len(sizes) > 1 else ())):

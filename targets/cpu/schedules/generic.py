@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
 from onnxc.target import Target
 
@@ -15,16 +16,19 @@ ROW_TILE = 64
 CHUNK = 4096
 
 
-def schedule(lowered: Lowered, target: Target) -> Any:
+def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any:
     """Schedule any primitive function; returns the PrimFunc."""
     sch = b.new_schedule(lowered)
     b.inline_injective(sch)
+    row_tile = ROW_TILE
+    if any(b.is_reduction(sch, block) for block in b.all_blocks(sch)):
+        row_tile = knobs.choose("generic.row_tile", (16, 32, 64, 128, 256), ROW_TILE)
     for block in b.all_blocks(sch):
         if not b.is_reduction(sch, block) and not b.feeding_reduction(sch, block):
             schedule_elementwise(sch, block)
     for block in b.all_blocks(sch):
         if b.is_reduction(sch, block):
-            schedule_reduction(sch, block)
+            schedule_reduction(sch, block, row_tile)
     return sch.mod["main"]
 
 
@@ -46,7 +50,7 @@ def schedule_elementwise(sch: Any, block: Any) -> None:
         sch.parallel(chunk)
 
 
-def schedule_reduction(sch: Any, block: Any) -> None:
+def schedule_reduction(sch: Any, block: Any, row_tile: int = ROW_TILE) -> None:
     """Accumulate a row of results at a time where the last axis is contiguous in memory, else one result.
 
     The sums live in a local array, and what follows elementwise is done on it at once.
@@ -58,7 +62,7 @@ def schedule_reduction(sch: Any, block: Any) -> None:
         return
     writer = b.epilogue_of(sch, block)
     if contiguous and b.extent(sch, spatial[-1]) is None:
-        _accumulate_in_place(sch, block)
+        _accumulate_in_place(sch, block, row_tile)
         if writer is not None:
             schedule_elementwise(sch, writer)
         return
@@ -69,8 +73,8 @@ def schedule_reduction(sch: Any, block: Any) -> None:
         last = outer.pop()
         length = b.extent(sch, last)
         assert length is not None
-        if length > ROW_TILE:
-            tile, _ = sch.split(last, [None, b.divisor(length, ROW_TILE)])
+        if length > row_tile:
+            tile, _ = sch.split(last, [None, b.divisor(length, row_tile)])
             outer.append(tile)
     if outer:
         sch.compute_at(block, b.parallel(sch, outer), preserve_unit_loops=False)
@@ -80,10 +84,10 @@ def schedule_reduction(sch: Any, block: Any) -> None:
     b.decompose(sch, block)
 
 
-def _accumulate_in_place(sch: Any, block: Any) -> None:
+def _accumulate_in_place(sch: Any, block: Any, row_tile: int) -> None:
     """Accumulate parts of a row in the result itself: TVM finds no bound on local sums of a row of symbolic length."""
     spatial, reduced = b.split_loops(sch, block)
-    tile, part = sch.split(spatial[-1], [None, ROW_TILE])
+    tile, part = sch.split(spatial[-1], [None, row_tile])
     sch.reorder(*spatial[:-1], tile, *reduced, part)
     b.parallel(sch, [*spatial[:-1], tile])
     sch.decompose_reduction(block, reduced[0])

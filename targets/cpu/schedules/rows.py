@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from onnxc.kernel.build import STACK_BYTES
+from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
 from onnxc.kernel.tvm_api import s_tir
 from onnxc.target import Target
@@ -17,7 +18,7 @@ from onnxc.target import Target
 from . import blocks as b
 
 
-def schedule(lowered: Lowered, target: Target) -> Any | None:
+def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     """Schedule a function whose reductions all run over the last axes of what they read; None for others."""
     sch = b.new_schedule(lowered)
     b.inline_injective(sch)
@@ -40,7 +41,8 @@ def schedule(lowered: Lowered, target: Target) -> Any | None:
     for block in b.all_blocks(sch):
         if not sch.get_loops(block):  # a scalar; beside one without a loop TVM splits no reduction
             sch.add_unit_loop(block)
-    partials = [p for k in reductions if (p := _split_lanes(sch, k, target)) is not None]
+    lanes = target.lanes() * knobs.choose("rows.vectors", (1, 2, 4), 2)
+    partials = [p for k in reductions if (p := _split_lanes(sch, k, lanes)) is not None]
     if rows:
         row = b.parallel(sch, list(sch.get_loops(writer))[: len(rows)])
         for block in reversed(b.all_blocks(sch)):
@@ -87,12 +89,11 @@ def _text(sch: Any, loop: Any) -> str:
     return str(sch.get(loop).extent)
 
 
-def _split_lanes(sch: Any, block: Any, target: Target) -> Any | None:
-    """Split a sum into partial sums, one for each lane of two vectors; the block of these, or None for short rows."""
+def _split_lanes(sch: Any, block: Any, lanes: int) -> Any | None:
+    """Split a sum into partial sums, one for each lane of some vectors; the block of these, or None for short rows."""
     _, reduced = b.split_loops(sch, block)
     loop = sch.fuse(*reduced)
     length = b.extent(sch, loop)
-    lanes = 2 * target.lanes()
     if length is None or length < 2 * lanes:
         return None
     while length % lanes and lanes > 4:

@@ -10,17 +10,17 @@ def accumulators(target: Target) -> int:
     return max(4, target.vector_registers - 4)
 
 
-def pixel_tile(height: int | None, width: int | None, most: int) -> tuple[int, int]:
+def pixel_tile(height: int | None, width: int | None, most: int) -> tuple[int, ...]:
     """Rows and columns of a tile of at most so many pixels that divides the image.
 
     The larger the better (the weights are loaded once for all its pixels); of equal ones the widest.
     """
-    best = (1, 1)
-    for rows in divisors(height):
-        for columns in divisors(width):
-            if rows * columns <= most and (rows * columns, columns) > (best[0] * best[1], best[1]):
-                best = (rows, columns)
-    return best
+    return max(pixel_tiles(height, width, most), key=lambda tile: (tile[0] * tile[1], tile[1]))
+
+
+def pixel_tiles(height: int | None, width: int | None, most: int) -> list[tuple[int, ...]]:
+    """All such tiles."""
+    return [(r, c) for r in divisors(height) for c in divisors(width) if r * c <= most]
 
 
 def divisors(number: int | None) -> list[int]:

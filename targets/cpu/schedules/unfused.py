@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
 from onnxc.kernel.tvm_api import structural_walk, tirx
 from onnxc.target import Target
@@ -16,7 +17,7 @@ from onnxc.target import Target
 from . import blocks as b
 
 
-def schedule(lowered: Lowered, target: Target) -> Any | None:
+def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     """Schedule a function with such an index; None for others."""
     sch = b.new_schedule(lowered)
     b.inline_injective(sch)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
 from onnxc.target import Target
 
 from ...cpu.schedules import blocks as b
 
 
-def schedule(lowered: Lowered, target: Target) -> Any:
+def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any:
     """Schedule any primitive function; returns the PrimFunc."""
     sch = b.new_schedule(lowered)
     b.inline_injective(sch, keep_padded=False)
