@@ -16,6 +16,7 @@ from ..relay.dimension import Dim, Dimension, maximum, minimum
 from ..target import Target
 from .c_text import clean_source, hide_constants
 from .division import truncate_indices
+from .halo import store_in_middle
 from .hoist_lets import hoist_lets
 from .kernel import Phase
 from .lower_math import lower_math, register_math
@@ -67,6 +68,7 @@ def _pass_list(as_c: bool) -> Any:
             _S.LowerMatchBuffer(),
             _S.StmtSimplify(),
             _S.LowerOpaqueBlock(),
+            _prim_func_pass(store_in_middle),
             _T.FlattenBuffer(),
             _T.BF16ComputeLegalize(),
             _T.NarrowDataType(32),

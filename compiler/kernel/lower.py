@@ -13,7 +13,7 @@ from ..relay.dimension import Dim, Dimension, symbols
 from ..relay.expr import Atom, Call, Constant, Function, Tuple, TupleGetItem, Var
 from ..relay.types import TensorType, TupleType, tensor_fields, type_symbols
 from .knobs import Knobs
-from .tvm_api import INPLACE, TensorExpressions, placeholder, te, tirx, tvm_dtype
+from .tvm_api import HALO, INPLACE, TensorExpressions, placeholder, te, tirx, tvm_dtype
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def lower(function: Function, knobs: Knobs | None = None) -> Lowered:
     def atom(value: Atom) -> Any:
         return _constant(T, value) if isinstance(value, Constant) else scope[value]
 
-    for binding in function.bindings:
+    bordered = bool(function.attrs.get("halo"))
+    for binding in function.bindings[:-1] if bordered else function.bindings:
         value = binding.value
         if isinstance(value, Call):
             assert isinstance(value.op, str)
@@ -98,7 +99,9 @@ def lower(function: Function, knobs: Knobs | None = None) -> Lowered:
         else:
             assert isinstance(value, (Var, Constant)), value
             scope[binding.var] = atom(value)
-    result = atom(function.result)
+    # A border is no part of what is computed: the middle is written where it lies in the larger buffer.
+    pad = function.bindings[-1].value
+    result = atom(pad.args[0] if bordered and isinstance(pad, Call) else function.result)
     results = list(result) if isinstance(result, (tuple, list)) else [result]
     results = [_own_output(T, r, [*inputs, *results[:i]]) for i, r in enumerate(results)]
     types = tuple(p.type for p in function.params if isinstance(p.type, TensorType))
@@ -109,6 +112,8 @@ def lower(function: Function, knobs: Knobs | None = None) -> Lowered:
     place = function.attrs.get("inplace")
     if place is not None:
         func = func.with_attr(INPLACE, [place, len(inputs)])
+    if bordered and isinstance(pad, Call):
+        func = func.with_attr(HALO, [len(inputs), *pad.attrs.before, *pad.attrs.after, int(place is None)])
     return Lowered(func, variables, find_anchor(function), types, outputs)
 
 

@@ -21,10 +21,12 @@ from ..relay.types import TensorType
 from .knobs import Knobs
 
 __all__ = [
+    "HALO",
     "INPLACE",
     "Call",
     "StructuralKey",
     "TensorExpressions",
+    "TensorLoad",
     "TvmTarget",
     "s_tir",
     "s_tir_transform",
@@ -40,7 +42,11 @@ __all__ = [
 #: Attribute of a PrimFunc: (parameter of an input, of an output) that are one buffer. What is built takes the first.
 INPLACE = "onnxc.inplace"
 
-Call = tvm.ir.Call
+#: Attribute of a PrimFunc: parameter of an output, then how many elements lie around what is computed: before it and
+#: behind it for each axis, then whether the kernel sets them to zero. What is built takes the larger buffer.
+HALO = "onnxc.halo"
+
+Call, TensorLoad = tvm.ir.Call, tvm.ir.expr.TensorLoad
 structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_walk
 StructuralKey = tvm_ffi.StructuralKey
 

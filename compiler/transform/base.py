@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..relay.expr import Atom, Binding, Expr, Function, If, Module, Var, While
+from ..relay.expr import Atom, Binding, Call, Expr, Function, GlobalVar, If, Module, Var, While, all_bindings
 from ..target import Target
 
 
@@ -50,6 +50,13 @@ def map_functions(module: Module, rewrite: Callable[[Function], Function]) -> Mo
     """Rewrite the functions of a module that are not primitive: those are kernels already."""
     functions = {n: f if f.is_primitive else rewrite(f) for n, f in module.functions.items()}
     return replace(module, functions=functions)
+
+
+def called_functions(functions: Mapping[str, Function]) -> dict[str, Function]:
+    """Main, and the functions that it calls."""
+    calls = (b.value for b in all_bindings(functions["main"]) if isinstance(b.value, Call))
+    called = {c.op.name for c in calls if isinstance(c.op, GlobalVar)}
+    return {n: f for n, f in functions.items() if n == "main" or n in called}
 
 
 def map_subfunctions(value: Expr, rewrite: Callable[[Function], Function]) -> Expr:

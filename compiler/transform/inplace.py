@@ -22,13 +22,12 @@ from ..relay.expr import (
     Tuple,
     TupleGetItem,
     Var,
-    all_bindings,
     atoms_of,
     free_vars,
     subfunctions,
 )
 from ..relay.types import TensorType
-from .base import Pass, PassContext, map_subfunctions
+from .base import Pass, PassContext, called_functions, map_subfunctions
 
 
 def overwritable(function: Function) -> list[int]:
@@ -36,24 +35,33 @@ def overwritable(function: Function) -> list[int]:
     result = function.result
     if not isinstance(result.type, TensorType):
         return []
-    return [i for i, param in enumerate(function.params) if _is_elementwise(function, param)]
+    bordered = function.attrs.get("zero_borders", ())
+    return [i for i, param in enumerate(function.params) if _is_elementwise(function, param, i in bordered)]
 
 
-def _is_elementwise(function: Function, param: Var) -> bool:
+def _is_elementwise(function: Function, param: Var, bordered: bool) -> bool:
+    """With a border of zeros, its middle may become that of a result with the same border (see the pass halo)."""
     type_, result = param.type, function.result.type
     assert isinstance(type_, TensorType) and isinstance(result, TensorType)
     if type_.shape != result.shape or type_.byte_size != result.byte_size:
         return False
-    reached = {param}
+    reached, middle = {param}, None
     for binding in function.bindings:
         if not any(a in reached for a in atoms_of(binding.value) if isinstance(a, Var)):
             continue
         value, var = binding.value, binding.var
         if not isinstance(value, Call) or not isinstance(value.op, str) or not isinstance(var.type, TensorType):
             return False
-        op = relay_op.get(value.op)
-        if op.kind > FusionKind.BROADCAST or op.compute is None or var.type.shape != type_.shape:
-            return False
+        if bordered and value.op == "strided_slice" and value.args == (param,) and middle is None:
+            middle = value.attrs.begin, var.type.shape
+        elif bordered and value.op == "pad" and var is function.result and middle is not None:
+            if value.attrs.before != middle[0]:
+                return False
+        else:
+            op = relay_op.get(value.op)
+            shape = type_.shape if middle is None else middle[1]
+            if op.kind > FusionKind.BROADCAST or op.compute is None or var.type.shape != shape:
+                return False
         reached.add(var)
     return function.result in reached and function.result is not param
 
@@ -148,10 +156,7 @@ def _run(module: Module, context: PassContext) -> Module:
     marker = _Marker(dict(module.functions))
     main = marker.run(module.main)
     marker.functions["main"] = main
-    called = {
-        b.value.op.name for b in all_bindings(main) if isinstance(b.value, Call) and isinstance(b.value.op, GlobalVar)
-    }
-    return replace(module, functions={n: f for n, f in marker.functions.items() if n == "main" or n in called})
+    return replace(module, functions=called_functions(marker.functions))
 
 
 inplace = Pass("inplace", 2, _run)

@@ -18,6 +18,7 @@ from .fold_batch_norm import fold_batch_norm
 from .fold_constants import fold_all_constants, fold_constants
 from .fuse import fuse
 from .fuse_patterns import fuse_patterns
+from .halo import halo
 from .inline_constant_if import inline_constant_if
 from .inplace import inplace
 from .move_views import move_views
@@ -42,6 +43,7 @@ PIPELINE: tuple[Pass, ...] = (
     move_views,
     dead_code,
     fuse,
+    halo,
     inplace,
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onnxc.kernel.lower import Lowered
-from onnxc.kernel.tvm_api import Call, s_tir, structural_map, structural_walk, sym, tirx
+from onnxc.kernel.tvm_api import HALO, Call, s_tir, structural_map, structural_walk, sym, tirx
 
 SBlockRealize = s_tir.stmt.SBlockRealize
 
@@ -201,12 +201,19 @@ def contiguous_axes(sch: Any, block: Any) -> int:
         indices = [r.min for r in region.region]
         extents = list(region.source.shape)
         run = 0
-        for index, size, axis, iteration in zip(
-            reversed(indices), reversed(extents), reversed(axes), reversed(list(stmt.iter_vars)), strict=False
+        for index, size, axis, iteration, wider in zip(
+            reversed(indices),
+            reversed(extents),
+            reversed(axes),
+            reversed(list(stmt.iter_vars)),
+            reversed(_bordered(sch, region.source)),
+            strict=False,
         ):
-            if not (isinstance(index, tirx.Var) and index.same_as(axis)) or not _same(size, iteration.dom.extent):
+            if not _is_shifted(index, axis):
                 break
             run += 1
+            if wider or not _same(size, iteration.dom.extent):
+                break  # a part of each row
         used = used_axes(indices, axes)
         if run == 0 and not used:
             continue  # a scalar, or nothing that depends on the axes
@@ -219,6 +226,23 @@ def contiguous_axes(sch: Any, block: Any) -> int:
                 run += 1
         count = min(count, max(run, 1))
     return count
+
+
+def _is_shifted(index: Any, axis: Any) -> bool:
+    """Is an index an axis, or an axis plus a number?"""
+    if isinstance(index, tirx.Add) and isinstance(index.b, tirx.IntImm):
+        index = index.a
+    return isinstance(index, tirx.Var) and bool(index.same_as(axis))
+
+
+def _bordered(sch: Any, buffer: Any) -> list[bool]:
+    """For each axis of a buffer: does it get a border where it is stored (see onnxc.kernel.halo)?"""
+    func, rank = sch.mod["main"], len(buffer.shape)
+    if func.attrs and HALO in func.attrs:
+        place, *amounts, _ = (int(i) for i in func.attrs[HALO])
+        if func.params[place].same_as(buffer):
+            return [amounts[axis] + amounts[rank + axis] > 0 for axis in range(rank)]
+    return [False] * rank
 
 
 def _same(left: Any, right: Any) -> bool:
