@@ -25,13 +25,6 @@ from .diagnostics import RunTimeValueError
 #: Inputs of more elements are data: no code is specialised for their values.
 PARAMETER_LIMIT = 64
 
-#: ONNX's integers of less than a byte, those that this version of its package has. In an artifact's interface each has
-#: a byte of its own.
-_NARROW_TYPES = tuple(
-    getattr(onnx.TensorProto, name) for name in ("INT4", "UINT4", "INT2", "UINT2") if hasattr(onnx.TensorProto, name)
-)
-_NARROW_DTYPES = tuple(helper.tensor_dtype_to_np_dtype(number) for number in _NARROW_TYPES)
-
 
 class CompiledModel(BackendRep):
     """A model that was compiled, or will be as soon as it is called.
@@ -56,8 +49,6 @@ class CompiledModel(BackendRep):
         initialized = {tensor.name for tensor in model.graph.initializer}
         self._inputs = [value.name for value in model.graph.input if value.name not in initialized]
         self._outputs = [value.name for value in model.graph.output]
-        types = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
-        self._narrow_outputs = {n: helper.tensor_dtype_to_np_dtype(t) for n, t in types.items() if t in _NARROW_TYPES}
         self._parameters: list[str] = []
         self._compiled: dict[tuple[Any, ...], onnxc.Model] = {}
         try:
@@ -89,12 +80,7 @@ class CompiledModel(BackendRep):
             feeds = dict(zip(self._inputs, arrays, strict=True))
         compiled = self._specialised(feeds)
         feeds = {name: array for name, array in feeds.items() if name not in self._parameters}
-        for tensor in compiled.inputs:
-            if getattr(feeds.get(tensor.name), "dtype", None) in _NARROW_DTYPES:
-                feeds[tensor.name] = feeds[tensor.name].astype(tensor.dtype)
         outputs = compiled.run(feeds)
-        for name, dtype in self._narrow_outputs.items():
-            outputs[name] = outputs[name].astype(dtype)
         return namedtupledict("Outputs", self._outputs)(*(outputs[name] for name in self._outputs))
 
     def _specialised(self, feeds: Mapping[str, Any]) -> onnxc.Model:

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import abi
 from .abi import ffi
-from .element_types import as_element_type
+from .element_types import as_element_type, pack, packed_bits, packed_size, unpack
 from .errors import InputError, RunError
 from .library import Library, TensorInfo, shape_text
 
@@ -67,6 +67,7 @@ class Model:
         self._run = library.model.run
         self._input_types = tuple(tensor.dtype for tensor in self.inputs)
         self._output_names = tuple(tensor.name for tensor in self.outputs)
+        self._has_packed = any(packed_bits(tensor.element_type) for tensor in (*self.inputs, *self.outputs))
         self._plans: dict[_Shapes, _Plan] = {}
 
     def __repr__(self) -> str:
@@ -162,22 +163,41 @@ class Model:
         else:
             outputs = self._outputs(plan, inputs, given)
 
+        packed_inputs, packed_outputs = inputs, outputs
+        if self._has_packed:
+            packed_inputs = [self._pack(tensor, array) for tensor, array in zip(self.inputs, inputs, strict=True)]
+            packed_outputs = [self._room(tensor, array) for tensor, array in zip(self.outputs, outputs, strict=True)]
         context = library.take_context()
         try:
             if plan.arena_size > context.structure.arena_size:
                 context.grow(plan.arena_size)
             pointers = context.inputs
-            for index, array in enumerate(inputs):
+            for index, array in enumerate(packed_inputs):
                 pointers[index] = ffi.from_buffer(array)
             pointers = context.outputs
-            for index, array in enumerate(outputs):
+            for index, array in enumerate(packed_outputs):
                 pointers[index] = ffi.from_buffer(array)
             status = self._run(context.inputs, context.outputs, plan.symbols, context.structure)
         finally:
             library.give_context(context)
         if status != abi.OK:
             raise RunError(f"model '{self.name}': {library.status_text(status)} (status {status})")
+        if self._has_packed:
+            for tensor, packed, array in zip(self.outputs, packed_outputs, outputs, strict=True):
+                if packed is not array:
+                    unpack(packed, packed_bits(tensor.element_type), tensor.element_type, array)
         return dict(zip(self._output_names, outputs, strict=True))
+
+    @staticmethod
+    def _pack(tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
+        bits = packed_bits(tensor.element_type)
+        return pack(array, bits) if bits else array
+
+    @staticmethod
+    def _room(tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
+        """Where a run puts an output: into the array, unless elements of less than a byte must be unpacked."""
+        bits = packed_bits(tensor.element_type)
+        return np.empty(packed_size(array.size, bits), np.uint8) if bits else array
 
     # ------------------------------------------------------------------------------------------------ inputs
 

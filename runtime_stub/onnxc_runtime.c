@@ -258,10 +258,10 @@ onnxc_status onnxc_check_machine(const onnxc_model *model) {
 
 /* ------------------------------------------------------------------------------------------------ tensors */
 
-/* Bytes of one element. */
+/* Bytes of one element, at least 1. */
 static size_t element_size(DLDataType dtype) { return ((size_t)dtype.bits + 7) / 8; }
 
-/* Bytes of a tensor; SIZE_MAX where no array can be so large. */
+/* Bytes of a tensor; SIZE_MAX where no array can be so large. Elements of less than a byte are packed. */
 static size_t tensor_size(const DLTensor *tensor) {
   size_t size = element_size(tensor->dtype);
   for (int32_t i = 0; i < tensor->ndim; ++i) {
@@ -270,6 +270,10 @@ static size_t tensor_size(const DLTensor *tensor) {
   for (int32_t i = 0; i < tensor->ndim; ++i) {
     if ((uint64_t)tensor->shape[i] > (uint64_t)PTRDIFF_MAX / size) return SIZE_MAX;
     size *= (size_t)tensor->shape[i];
+  }
+  if (tensor->dtype.bits < 8) {
+    const size_t each = (size_t)8 / tensor->dtype.bits;
+    size = size / each + (size % each != 0);
   }
   return size;
 }

@@ -34,7 +34,8 @@ extern "C" {
 typedef enum { kDLCPU = 1, kDLCUDA = 2 } DLDeviceType;
 typedef enum {
   kDLInt = 0, kDLUInt = 1, kDLFloat = 2, kDLOpaqueHandle = 3, kDLBfloat = 4, kDLComplex = 5, kDLBool = 6,
-  kDLFloat8_e4m3fn = 10, kDLFloat8_e4m3fnuz = 11, kDLFloat8_e5m2 = 12, kDLFloat8_e5m2fnuz = 13, kDLFloat8_e8m0fnu = 14
+  kDLFloat8_e4m3fn = 10, kDLFloat8_e4m3fnuz = 11, kDLFloat8_e5m2 = 12, kDLFloat8_e5m2fnuz = 13, kDLFloat8_e8m0fnu = 14,
+  kDLFloat4_e2m1fn = 17
 } DLDataTypeCode;
 typedef struct { int32_t device_type; int32_t device_id; } DLDevice;
 typedef struct { uint8_t code; uint8_t bits; uint16_t lanes; } DLDataType;
@@ -95,7 +96,7 @@ ONNXC_EXPORT onnxc_status onnxc_parallel_for(const onnxc_parallel *parallel, onn
 
 typedef struct {
   const char *name; /* ONNX's, UTF-8 */
-  DLDataType dtype; /* one lane; whole bytes per element */
+  DLDataType dtype; /* one lane; less than 8 bits are packed, the first element in a byte's lowest bits */
   int32_t ndim;
   const int64_t *shape;
 } onnxc_tensor_info;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..executor.header import input_fields, output_fields, symbol_fields
-from ..executor.names import C_TYPES
+from ..executor.names import interface_type
 from ..relay.types import TensorType
 from .compiled import Compiled
 from .link import Parts
@@ -128,7 +128,7 @@ def _example(compiled: Compiled) -> str:
         for field, type_ in zip(names, types, strict=True):
             assert isinstance(type_, TensorType)
             size = f"{upper}_{kind.upper()}_{field.upper()}_SIZE" if type_.is_static else f"MAXIMUM_{field.upper()}"
-            memory.append(f"static {C_TYPES[type_.dtype][1]} {kind}_{field}[{size}];\n")
+            memory.append(f"static {interface_type(type_.dtype)} {kind}_{field}[{size}];\n")
         fields[kind] = ", ".join(f".{field} = {kind}_{field}" for field in names)
     arena = f"{upper}_ARENA_SIZE" if isinstance(program.plan.size, int) else "MAXIMUM_ARENA"
     has_arena = program.plan.size != 0

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..kernel.kernel import Kernel
 from ..relay.dimension import Dim, Dimension
-from ..relay.types import DTYPES, TensorType
+from ..relay.types import TensorType
 from .header import input_fields, output_fields, run_parameters, symbol_fields
-from .names import C_TYPES, c_bound, c_comment, c_dimension, c_string, identifier
+from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier
 from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
 from .wrappers import emit_kernel_calls, emit_kernel_declarations, is_parallel
 
@@ -226,9 +226,7 @@ class _Emitter:
                     shape = f"{kind}_shape_{index}"
                     dims = ", ".join(self._described(d) for d in type_.shape)
                     lines.append(f"static const int64_t {shape}[] = {{{dims}}};")
-                code, _ = C_TYPES[type_.dtype]
-                bits = max(8, DTYPES[type_.dtype][1])  # narrower elements take a byte each
-                infos.append(f"  {{{c_string(tensor)}, {{{code}, {bits}, 1}}, {type_.rank}, {shape}}},")
+                infos.append(f"  {{{c_string(tensor)}, {dlpack_type(type_.dtype)}, {type_.rank}, {shape}}},")
             if infos:
                 lines += [f"static const onnxc_tensor_info {kind}_info[] = {{", *infos, "};"]
         if program.symbols:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from ..relay.types import TensorType
-from .names import C_TYPES, c_comment, identifier, identifiers
+from ..op.packed import PACKED
+from ..op.small_float import SMALL_FLOATS
+from ..relay.types import DTYPES, TensorType
+from .names import c_comment, identifier, identifiers, interface_count, interface_type
 from .program import Program
+
+#: What C's type does not say about a tensor.
+_NOTES = {
+    **{name: f", {name}, {8 // DTYPES[name][1]} in a byte, the first in the lowest bits" for name in PACKED},
+    **{name: f", the bits of {name}" for name in ("float16", "bfloat16", *SMALL_FLOATS) if name not in PACKED},
+    **dict.fromkeys(("complex64", "complex128"), ", pairs: real and imaginary part"),
+}
 
 
 def input_fields(program: Program) -> list[str]:
@@ -59,10 +68,11 @@ def emit_header(program: Program, external_weights: bool = False) -> str:
     for kind, fields, field_types in (("INPUT", inputs, types), ("OUTPUT", outputs, program.output_types)):
         for field, type_ in zip(fields, field_types, strict=True):
             assert isinstance(type_, TensorType)
-            if isinstance(type_.size, int):
-                sizes.append(f"#define {upper}_{kind}_{field.upper()}_SIZE {type_.size}u")
+            count = interface_count(type_)
+            if isinstance(count, int):
+                sizes.append(f"#define {upper}_{kind}_{field.upper()}_SIZE {count}u")
     if sizes:
-        lines += ["/* Elements of the tensors. */", *sizes, ""]
+        lines += ["/* Lengths of the arrays. */", *sizes, ""]
     lines += _struct(f"{name}_inputs", inputs, types, "const ")
     lines += _struct(f"{name}_outputs", outputs, list(program.output_types), "")
     if symbols:
@@ -92,7 +102,8 @@ def emit_header(program: Program, external_weights: bool = False) -> str:
 def _struct(name: str, fields: list[str], types: list, qualifier: str) -> list[str]:
     lines = ["typedef struct {"]
     for field, type_ in zip(fields, types, strict=True):
-        lines.append(f"  {qualifier}{C_TYPES[type_.dtype][1]} *{field}; /* {c_comment(str(type_.shape))} */")
+        note = _NOTES.get(type_.dtype, "")
+        lines.append(f"  {qualifier}{interface_type(type_.dtype)} *{field}; /* {c_comment(str(type_.shape))}{note} */")
     if not fields:
         lines.append("  char unused; /* C has no empty structs */")
     return [*lines, f"}} {name};", ""]

@@ -5,34 +5,63 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from ..op.packed import PACKED
+from ..op.small_float import SMALL_FLOATS
 from ..relay.dimension import Dimension, fold
+from ..relay.types import DTYPES, TensorType
 
-#: DLPack's type code and C's type of each element type.
-C_TYPES: Mapping[str, tuple[str, str]] = {
-    "float16": ("kDLFloat", "uint16_t"),
-    "bfloat16": ("kDLBfloat", "uint16_t"),
-    "float32": ("kDLFloat", "float"),
-    "float64": ("kDLFloat", "double"),
-    "float8_e4m3fn": ("kDLUInt", "uint8_t"),
-    "float8_e4m3fnuz": ("kDLUInt", "uint8_t"),
-    "float8_e5m2": ("kDLUInt", "uint8_t"),
-    "float8_e5m2fnuz": ("kDLUInt", "uint8_t"),
-    "float8_e8m0fnu": ("kDLUInt", "uint8_t"),
-    "float4_e2m1fn": ("kDLUInt", "uint8_t"),
-    "int4": ("kDLInt", "int8_t"),
-    "uint4": ("kDLUInt", "uint8_t"),
-    "int2": ("kDLInt", "int8_t"),
-    "uint2": ("kDLUInt", "uint8_t"),
-    "int8": ("kDLInt", "int8_t"),
-    "uint8": ("kDLUInt", "uint8_t"),
-    "int16": ("kDLInt", "int16_t"),
-    "uint16": ("kDLUInt", "uint16_t"),
-    "int32": ("kDLInt", "int32_t"),
-    "uint32": ("kDLUInt", "uint32_t"),
-    "int64": ("kDLInt", "int64_t"),
-    "uint64": ("kDLUInt", "uint64_t"),
-    "bool": ("kDLBool", "bool"),
+#: C's type of an element in kernels: what is less than a byte has one of its own, what C cannot compute with is bits.
+C_TYPES: Mapping[str, str] = {
+    "float16": "uint16_t",
+    "bfloat16": "uint16_t",
+    "float32": "float",
+    "float64": "double",
+    **dict.fromkeys(SMALL_FLOATS, "uint8_t"),
+    "int4": "int8_t",
+    "uint4": "uint8_t",
+    "int2": "int8_t",
+    "uint2": "uint8_t",
+    "int8": "int8_t",
+    "uint8": "uint8_t",
+    "int16": "int16_t",
+    "uint16": "uint16_t",
+    "int32": "int32_t",
+    "uint32": "uint32_t",
+    "int64": "int64_t",
+    "uint64": "uint64_t",
+    "bool": "bool",
+    "complex64": "uint64_t",
+    "complex128": "double _Complex",
 }
+
+_CODES = {"i": "kDLInt", "u": "kDLUInt", "f": "kDLFloat", "c": "kDLComplex", "b": "kDLBool"}
+
+
+def dlpack_type(dtype: str) -> str:
+    """Code, bits and lanes of an element type, as the initializer of a DLDataType."""
+    numpy_dtype, bits = DTYPES[dtype]
+    if dtype == "bfloat16":
+        code = "kDLBfloat"
+    elif dtype in SMALL_FLOATS:
+        code = f"kDLFloat{dtype.removeprefix('float')}"
+    elif dtype in PACKED:
+        code = "kDLUInt" if dtype.startswith("u") else "kDLInt"
+    else:
+        code = _CODES[numpy_dtype.kind]
+    return f"{{{code}, {bits}, 1}}"
+
+
+def interface_type(dtype: str) -> str:
+    """C's type of what the caller's arrays are made of."""
+    return {"complex64": "float", "complex128": "double"}.get(dtype, "uint8_t" if dtype in PACKED else C_TYPES[dtype])
+
+
+def interface_count(type_: TensorType) -> Dimension:
+    """How many of `interface_type` a tensor is: a complex number is two, less than a byte is packed."""
+    if type_.dtype in PACKED:
+        return (type_.size * DTYPES[type_.dtype][1] + 7) // 8
+    return type_.size * (2 if type_.dtype.startswith("complex") else 1)
+
 
 _KEYWORD_TEXT = """
 alignas alignof auto bool break case char const constexpr continue default do double else enum extern false float for

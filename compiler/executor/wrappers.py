@@ -18,9 +18,9 @@ def parameters(kernel: Kernel) -> list[tuple[str, str]]:
     result = []
     for index, type_ in enumerate(kernel.inputs):
         qualifier = "" if index == kernel.inplace else "const "
-        result.append((f"{qualifier}{C_TYPES[type_.dtype][1]} *", f"in{index}"))
+        result.append((f"{qualifier}{C_TYPES[type_.dtype]} *", f"in{index}"))
     if kernel.inplace is None:
-        result += [(f"{C_TYPES[t.dtype][1]} *", f"out{i}") for i, t in enumerate(kernel.outputs)]
+        result += [(f"{C_TYPES[t.dtype]} *", f"out{i}") for i, t in enumerate(kernel.outputs)]
     result += [("void *", f"workspace{i}") for i in range(len(kernel.workspaces))]
     names = identifiers(kernel.symbols)
     return result + [("int32_t ", f"dim_{n}") for n in names]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from .. import op as relay_op
 from ..op.base import FusionKind
 from ..relay.dimension import Dim, Dimension, symbols
@@ -90,6 +88,7 @@ def lower(function: Function, knobs: Knobs | None = None) -> Lowered:
             assert isinstance(value.op, str)
             compute = relay_op.get(value.op).compute
             assert compute is not None, value.op
+            T.argument_types = [a.type for a in value.args if isinstance(a.type, TensorType)]
             T.result_types = tensor_fields(binding.var.type)
             scope[binding.var] = compute(T, value.attrs, *map(atom, value.args))
         elif isinstance(value, Tuple):
@@ -120,10 +119,11 @@ def lower(function: Function, knobs: Knobs | None = None) -> Lowered:
 def _constant(T: TensorExpressions, constant: Constant) -> Any:
     array = constant.array
     assert array.size == 1, "constants other than scalars are parameters of a primitive function"
-    dtype = tvm_dtype(constant.type.dtype)
+    dtype = constant.type.dtype
     value = array.reshape(-1)[0]
-    plain = bool(value) if array.dtype == np.bool_ else value.item() if array.dtype.kind in "iuf" else float(value)
-    return T.compute(array.shape, lambda *i: T.const(plain, dtype), "constant")
+    if tvm_dtype(dtype) == dtype:
+        value = value.item() if array.dtype.kind in "biuf" else float(value)
+    return T.compute(array.shape, lambda *i: T.const(value, dtype), "constant")
 
 
 def _own_output(T: TensorExpressions, tensor: Any, taken: list[Any]) -> Any:

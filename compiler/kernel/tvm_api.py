@@ -16,8 +16,9 @@ from tvm.s_tir import transform as s_tir_transform
 from tvm.target import Target as TvmTarget
 from tvm.tirx import transform as tirx_transform
 
+from ..op.small_float import SMALL_FLOATS
 from ..relay.dimension import Dim, Dimension, fold
-from ..relay.types import TensorType
+from ..relay.types import DTYPES, TensorType
 from .knobs import Knobs
 
 __all__ = [
@@ -50,8 +51,17 @@ Call, TensorLoad = tvm.ir.Call, tvm.ir.expr.TensorLoad
 structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_walk
 StructuralKey = tvm_ffi.StructuralKey
 
-#: Element types whose arithmetic TVM has under the same name.
-_STORAGE = {"int4": "int8", "uint4": "uint8", "int2": "int8", "uint2": "uint8", "float4_e2m1fn": "uint8"}
+#: How elements lie in memory whose types TVM has no arithmetic for: integers of less than a byte as the byte of the
+#: same value, others as bits, which the computes of casts know how to read. Complex numbers are only moved.
+_STORAGE = {
+    "int4": "int8",
+    "uint4": "uint8",
+    "int2": "int8",
+    "uint2": "uint8",
+    **dict.fromkeys(SMALL_FLOATS, "uint8"),
+    "complex64": "uint64",
+    "complex128": "uint64x2",
+}
 
 
 class TensorExpressions:
@@ -70,7 +80,9 @@ class TensorExpressions:
     def __init__(self, variables: Mapping[str, Any], knobs: Knobs) -> None:
         self._variables = variables
         self.knobs = knobs
-        self.result_types: Sequence[TensorType] = ()  # of the call under computation
+        # Of the call under computation; TE tensors have storage types, such as uint8 for float8_e4m3fn.
+        self.argument_types: Sequence[TensorType] = ()
+        self.result_types: Sequence[TensorType] = ()
 
     # Shapes
 
@@ -137,6 +149,10 @@ class TensorExpressions:
     # Scalars
 
     def const(self, value: Any, dtype: str) -> Any:
+        """A number of an element type, which may be one that lies in memory as another."""
+        if dtype in _STORAGE:
+            value = storage_bits(np.asarray(value, DTYPES[dtype][0]), dtype).item()
+            dtype = _STORAGE[dtype]
         return tirx.const(value.item() if isinstance(value, np.generic) else value, dtype)
 
     def cast(self, value: Any, dtype: str) -> Any:
@@ -146,7 +162,25 @@ class TensorExpressions:
         if dtype == "bool" and dtype_of(value) != "bool":
             nonzero = value != tirx.const(0, dtype_of(value))  # of floats: false for NaN
             return tirx.any(nonzero, self.math("isnan", value)) if dtype_of(value) in _FLOATS else nonzero
-        return value.astype(dtype) if dtype_of(value) != dtype else value
+        if dtype_of(value) == dtype:
+            return value
+        if dtype == "bfloat16":
+            return self._bfloat16(value.astype("float32"))
+        return value.astype(dtype)
+
+    def _bfloat16(self, value: Any) -> Any:
+        """A float32 rounded to bfloat16, halves to even.
+
+        By its bits: TVM takes its own cast for one that changes no value, and leaves it out between two operators of
+        a kernel.
+        """
+        bits = tirx.reinterpret("uint32", value)
+        one, half = tirx.const(1, "uint32"), tirx.const(0x7FFF, "uint32")
+        rounded = (bits + half + ((bits >> tirx.const(16, "uint32")) & one)) >> tirx.const(16, "uint32")
+        quiet = (bits >> tirx.const(16, "uint32")) | tirx.const(0x40, "uint32")
+        magnitude = tirx.reinterpret("int32", value) & tirx.const(0x7FFFFFFF, "int32")
+        chosen = tirx.Select(magnitude > tirx.const(0x7F800000, "int32"), quiet, rounded)
+        return tirx.reinterpret("bfloat16", chosen.astype("uint16"))
 
     def reinterpret(self, value: Any, dtype: str) -> Any:
         """The same bits as another type."""
@@ -218,7 +252,7 @@ class TensorExpressions:
         if dtype not in ("float16", "bfloat16"):
             return function(*values)
         result = function(*(v.astype("float32") for v in values))
-        return result if name in ("isnan", "isinf") else result.astype(dtype)
+        return result if name in ("isnan", "isinf") else self.cast(result, dtype)
 
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -250,3 +284,11 @@ def placeholder(shape: Sequence[Any], dtype: str, name: str) -> Any:
 
 def tvm_dtype(dtype: str) -> str:
     return _STORAGE.get(dtype, dtype)
+
+
+def storage_bits(array: np.ndarray, dtype: str) -> np.ndarray:
+    """An array of an element type as it lies in memory."""
+    storage = _STORAGE.get(dtype, dtype)
+    if storage == dtype:
+        return array
+    return array.astype(storage) if "int" in dtype else array.view(storage)

@@ -13,7 +13,8 @@ from .base import INTEGERS
 
 PROLOGUE = "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
 
-#: Element types by the C type that they lie in. 16-bit floats have none; sub-byte types take a byte.
+#: Element types by the C type that they lie in. 16-bit floats have none; sub-byte types take a byte; complex numbers
+#: are only moved.
 _STORAGE = {
     "float32": "float",
     "float64": "double",
@@ -22,6 +23,8 @@ _STORAGE = {
     "bool": "uint8_t",
     "int4": "int8_t",
     "int2": "int8_t",
+    "complex64": "uint64_t",
+    "complex128": "double _Complex",
     **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 

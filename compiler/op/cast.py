@@ -13,12 +13,10 @@ from ..relay.expr import Attrs
 from ..relay.types import DTYPES, TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, tensors
 from .shape_arithmetic import equal
+from .small_float import SMALL_FLOATS, decode, encode
 
 #: Integers of less than a byte, which lie one in a byte: their sizes in bits.
 SMALL_INTEGERS = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
-
-#: Floats for which there are no kernels, only references.
-SMALL_FLOATS = tuple(name for name in DTYPES if name.startswith(("float8", "float4")))
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -63,14 +61,9 @@ def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
     return x.astype(target)
 
 
-def check_kernel_dtypes(name: str, *dtypes: str) -> None:
-    """CompileError for element types that have no kernels."""
-    for dtype in dtypes:
-        if dtype in SMALL_FLOATS:
-            raise CompileError(
-                f"there is no kernel for {name} of {dtype}",
-                remedy="fold the weights to a wider type, or quantise to 8-bit integers instead",
-            )
+def to_float32(T: Any, value: Any, dtype: str) -> Any:
+    """An element as float32, whatever its type."""
+    return decode(T, value, dtype) if dtype in SMALL_FLOATS else T.cast(value, "float32")
 
 
 def integer_to(T: Any, value: Any, dtype: str) -> Any:
@@ -86,12 +79,19 @@ def integer_to(T: Any, value: Any, dtype: str) -> Any:
 
 
 def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
-    check_kernel_dtypes("cast", T.dtype(x), attrs.dtype)
+    (source,) = (t.dtype for t in T.argument_types)
 
     def element(*indices: Any) -> Any:
+        value = x(*indices)
+        if source in SMALL_FLOATS:
+            if source == attrs.dtype:
+                return value
+            value = decode(T, value, source)
+        if attrs.dtype in SMALL_FLOATS:
+            return encode(T, T.cast(value, "float32"), attrs.dtype, attrs.saturate, attrs.rounding)
         if attrs.dtype in SMALL_INTEGERS:
-            return integer_to(T, T.cast(x(*indices), "int32"), attrs.dtype)
-        return T.cast(x(*indices), attrs.dtype)
+            return integer_to(T, T.cast(value, "int32"), attrs.dtype)
+        return T.cast(value, attrs.dtype)
 
     return T.compute(T.shape(x), element, "cast")
 
@@ -118,8 +118,6 @@ def _reinterpret_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 
 
 def _reinterpret_compute(T: Any, attrs: Attrs, x: Any) -> Any:
-    check_kernel_dtypes("reinterpret", T.dtype(x), attrs.dtype)
-
     def element(*indices: Any) -> Any:
         if attrs.dtype in SMALL_INTEGERS:
             return integer_to(T, T.cast(x(*indices), "int32"), attrs.dtype)

@@ -82,7 +82,7 @@ def _compute(T: Any, attrs: Attrs, x: Any, value: Any = None) -> Any:
     dims = T.shape(x)
     before, after = ([T.dim(p) for p in side] for side in (attrs.before, attrs.after))
     shape = [b + d + a for b, d, a in zip(before, dims, after, strict=True)]
-    dtype = T.dtype(x)
+    dtype = T.argument_types[0].dtype
     padded = [any(not isinstance(p, int) or p != 0 for p in pair) for pair in zip(before, after, strict=True)]
 
     def outside() -> Any:

@@ -17,7 +17,8 @@ from ..relay.dimension import Dim
 from ..relay.expr import Attrs
 from ..relay.types import DTYPES, TensorType, Type
 from .base import FLOATS, REQUIRED, FusionKind, Op, check_dtype, register, tensors
-from .cast import SMALL_FLOATS, SMALL_INTEGERS, check_kernel_dtypes, integer_to, saturated_cast
+from .cast import SMALL_INTEGERS, integer_to, saturated_cast, to_float32
+from .small_float import SMALL_FLOATS, encode
 
 QUANTIZED_INTEGERS = ("int8", "uint8", "int16", "uint16", *SMALL_INTEGERS)
 QUANTIZED_FLOATS = tuple(name for name in SMALL_FLOATS if name != "float8_e8m0fnu")
@@ -107,15 +108,19 @@ def _quantize_reference(
 
 
 def _quantize_compute(T: Any, attrs: Attrs, x: Any, scale: Any, zero_point: Any = None) -> Any:
-    check_kernel_dtypes("qnn.quantize", T.dtype(scale), attrs.dtype)
-    precision = attrs.precision
-    low, high = (T.const(bound, precision) for bound in integer_range(attrs.dtype))
+    precision, scale_dtype = attrs.precision, T.argument_types[1].dtype
 
     def element(*indices: Any) -> Any:
-        quotient = T.cast(x(*indices), precision) / T.cast(_read(T, scale, indices, attrs), precision)
+        step = _read(T, scale, indices, attrs)
+        if scale_dtype in SMALL_FLOATS:
+            step = to_float32(T, step, scale_dtype)
+        quotient = T.cast(x(*indices), precision) / T.cast(step, precision)
+        if attrs.dtype in QUANTIZED_FLOATS:
+            return encode(T, T.cast(quotient, "float32"), attrs.dtype, attrs.saturate)
         value = T.math("nearbyint", quotient)
         if zero_point is not None:
             value = value + T.cast(_read(T, zero_point, indices, attrs), precision)
+        low, high = (T.const(bound, precision) for bound in integer_range(attrs.dtype))
         integer = T.cast(T.minimum(T.maximum(value, low), high), "int32")
         return integer_to(T, integer, attrs.dtype)
 
@@ -161,13 +166,16 @@ def _dequantize_reference(
 
 
 def _dequantize_compute(T: Any, attrs: Attrs, x: Any, scale: Any, zero_point: Any = None) -> Any:
-    check_kernel_dtypes("qnn.dequantize", T.dtype(x), T.dtype(scale))
+    dtype, scale_dtype = T.argument_types[0].dtype, T.argument_types[1].dtype
+    # Differences of integers are exact in int32.
+    of_floats = dtype in SMALL_FLOATS
 
     def element(*indices: Any) -> Any:
-        value = T.cast(x(*indices), "int32")
+        value = to_float32(T, x(*indices), dtype) if of_floats else T.cast(x(*indices), "int32")
         if zero_point is not None:
-            value = value - T.cast(_read(T, zero_point, indices, attrs), "int32")
-        product = T.cast(value, "float32") * T.cast(_read(T, scale, indices, attrs), "float32")
+            origin = _read(T, zero_point, indices, attrs)
+            value = value - (to_float32(T, origin, dtype) if of_floats else T.cast(origin, "int32"))
+        product = T.cast(value, "float32") * to_float32(T, _read(T, scale, indices, attrs), scale_dtype)
         return T.cast(product, attrs.dtype)
 
     return T.compute(T.shape(x), element, "dequantize")

@@ -22,6 +22,7 @@ from .halo import halo
 from .inline_constant_if import inline_constant_if
 from .inplace import inplace
 from .move_views import move_views
+from .pack_interface import pack_interface
 from .pack_weights import pack_weights
 from .quantized_scales import quantized_scales
 from .simplify import simplify
@@ -42,6 +43,7 @@ PIPELINE: tuple[Pass, ...] = (
     pack_weights,
     move_views,
     dead_code,
+    pack_interface,
     fuse,
     halo,
     inplace,

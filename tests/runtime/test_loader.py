@@ -254,11 +254,13 @@ def test_element_types(library: Library, with_ml_dtypes: bool, monkeypatch: pyte
     model = load(library("types"), threads=1)
     feeds, raw = {}, {}
     for tensor in model.inputs:
-        extension = tensor.name.startswith(("bfloat", "float8"))
+        extension = not hasattr(np, tensor.name) and tensor.name != "bool"
         dtype = np.dtype(getattr(ml_dtypes, tensor.name) if extension else tensor.name)
-        feeds[tensor.name] = np.array([0.5, 1, 2]).astype(dtype)
-        raw[tensor.name] = feeds[tensor.name].view(f"u{dtype.itemsize}") if extension else feeds[tensor.name]
-        assert tensor.dtype == (dtype if with_ml_dtypes or not extension else np.dtype(f"u{dtype.itemsize}"))
+        plain = np.dtype("int8" if tensor.name in ("int4", "int2") else f"u{min(dtype.itemsize, 8)}")
+        numbers = [-1.0, 1.0, -2.0] if tensor.name.startswith("int") else [0.5, 1.0, 2.0]
+        feeds[tensor.name] = np.array(numbers).astype(dtype)
+        raw[tensor.name] = feeds[tensor.name].view(plain) if extension else feeds[tensor.name]
+        assert tensor.dtype == (dtype if with_ml_dtypes or not extension else plain)
         assert tensor.element_type == tensor.name
     for values in (feeds, raw):
         outputs = model(values)

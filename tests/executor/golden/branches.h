@@ -12,7 +12,7 @@ extern "C" {
 
 #define BRANCHES_WEIGHTS_SIZE 16u
 
-/* Elements of the tensors. */
+/* Lengths of the arrays. */
 #define BRANCHES_INPUT_C_SIZE 1u
 
 typedef struct {

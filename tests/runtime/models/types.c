@@ -10,7 +10,8 @@
   T("complex64", kDLComplex, 64) T("complex128", kDLComplex, 128) T("bool", kDLBool, 8)                          \
   T("bfloat16", kDLBfloat, 16) T("float8_e4m3fn", kDLFloat8_e4m3fn, 8) T("float8_e4m3fnuz", kDLFloat8_e4m3fnuz, 8) \
   T("float8_e5m2", kDLFloat8_e5m2, 8) T("float8_e5m2fnuz", kDLFloat8_e5m2fnuz, 8)                                 \
-  T("float8_e8m0fnu", kDLFloat8_e8m0fnu, 8)
+  T("float8_e8m0fnu", kDLFloat8_e8m0fnu, 8) T("float4_e2m1fn", kDLFloat4_e2m1fn, 4)                               \
+  T("int4", kDLInt, 4) T("uint4", kDLUInt, 4) T("int2", kDLInt, 2) T("uint2", kDLUInt, 2)
 
 static const int64_t shape[] = {3};
 #define INPUT(name, code, bits) {name, {code, bits, 1}, 1, shape},
@@ -32,7 +33,7 @@ static void output_shapes(const int64_t *values, int64_t *shapes) {
 static onnxc_status run(const void *const *in, void *const *out, const int64_t *values, const onnxc_context *context) {
   (void)values;
   (void)context;
-  for (int i = 0; i < NUM_TYPES; ++i) memcpy(out[i], in[i], (size_t)3 * inputs[i].dtype.bits / 8);
+  for (int i = 0; i < NUM_TYPES; ++i) memcpy(out[i], in[i], ((size_t)3 * inputs[i].dtype.bits + 7) / 8);
   return ONNXC_OK;
 }
 
