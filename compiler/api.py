@@ -32,6 +32,7 @@ def compile(
     name: str | None = ...,
     cc: str | None = ...,
     jobs: int | None = ...,
+    cache: bool = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
     progress: Callable[[str, int, int], None] | None = ...,
@@ -50,6 +51,7 @@ def compile(
     name: str | None = ...,
     cc: str | None = ...,
     jobs: int | None = ...,
+    cache: bool = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
     progress: Callable[[str, int, int], None] | None = ...,
@@ -67,6 +69,7 @@ def compile(
     name: str | None = None,
     cc: str | None = None,
     jobs: int | None = None,
+    cache: bool = True,
     threads: int | None = None,
     external_weights: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
@@ -92,6 +95,8 @@ def compile(
         The C compiler's command; found by itself otherwise.
     jobs : int, optional
         Processes that compile kernels; as many as there are processors by default.
+    cache : bool
+        Take from the user's cache what was compiled before, and keep there what is compiled now.
     threads : int, optional
         Threads of the loaded model: see `load`.
     external_weights : bool
@@ -116,7 +121,7 @@ def compile(
         raise CompileError(f"unknown kind of artifact '{emit}'", expected=f"one of: {', '.join(EMITS)}")
     if level not in range(4):
         raise CompileError(f"unknown optimisation level {level!r}", expected="0, 1, 2 or 3")
-    options = Options(level, dict(dims or {}), default_jobs() if jobs is None else jobs, progress=progress)
+    options = Options(level, dict(dims or {}), default_jobs() if jobs is None else jobs, cache, progress=progress)
     source = Path(model) if isinstance(model, (str, os.PathLike)) else model
     if output is not None:
         place = Path(output)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,14 @@ from .diagnostics import NOWHERE, CompileError, Location, located
 from .executor.names import C_TYPES, identifier, identifiers
 from .executor.program import build_program
 from .frontend.importer import import_model
-from .kernel.compile import compile_kernel
+from .kernel.compile_all import compile_kernels as compile_all
 from .kernel.kernel import Kernel
 from .relay.dimension import Dim
 from .relay.expr import Function, Module, all_bindings
 from .relay.types import TensorType, TupleType, Type
+from .store import Store, user_store
 from .target import Target
 from .transform.pipeline import PassContext, run_pipeline
-
-#: Below this number of kernels, starting worker processes (each imports TVM: 1.3 s) costs more than it saves.
-PARALLEL_KERNELS = 12
 
 #: Schedules for kernels as C, whatever the processor: a C compiler's own vectoriser does better than our vector types.
 C_SCHEDULES = "onnxc.targets.microcontroller.schedules"
@@ -48,6 +45,8 @@ class Options:
         Values for symbolic dimensions.
     jobs : int
         Processes that compile kernels.
+    cache : bool
+        Take from the user's store what was compiled before, and keep what is compiled now.
     print_after : sequence of str
         Names of passes after which the module is printed; ``all`` for every one.
     emit : callable
@@ -59,9 +58,13 @@ class Options:
     level: int = 3
     dims: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 1
+    cache: bool = True
     print_after: Sequence[str] = ()
     emit: Callable[[str], None] = print
     progress: Callable[[str, int, int], None] | None = None
+
+    def store(self) -> Store | None:
+        return user_store() if self.cache else None
 
     def report(self, stage: str, done: int = 0, total: int = 1) -> None:
         if self.progress is not None:
@@ -94,7 +97,7 @@ def build(
         find_compiler(target, cc)
     compiled = compile_model(source, target, options, name)
     options.report("link")
-    return package(compiled, emit, output, cc, external_weights=external_weights)
+    return package(compiled, emit, output, cc, external_weights=external_weights, store=options.store())
 
 
 def show(
@@ -189,19 +192,14 @@ def compile_kernels(module: Module, target: Target, options: Options) -> dict[st
     prefix = identifier(module.name)
     primitives = {n: f for n, f in module.functions.items() if f.is_primitive}
     symbols = (f"{prefix}_{s}" for s in identifiers(primitives))
-    jobs = [(n, f, s) for (n, f), s in zip(primitives.items(), symbols, strict=True)]
-    kernels: dict[str, Kernel] = {}
-    if options.jobs > 1 and len(jobs) >= PARALLEL_KERNELS:
-        with ProcessPoolExecutor(options.jobs) as pool:
-            futures = [pool.submit(compile_kernel, f, symbol, target) for _, f, symbol in jobs]
-            for index, ((name, _, _), future) in enumerate(zip(jobs, futures, strict=True)):
-                options.report("kernels", index, len(jobs))
-                kernels[name] = future.result()
-        return kernels
-    for index, (name, function, symbol) in enumerate(jobs):
-        options.report("kernels", index, len(jobs))
-        kernels[name] = compile_kernel(function, symbol, target)
-    return kernels
+    compiled = compile_all(
+        dict(zip(symbols, primitives.values(), strict=True)),
+        target,
+        store=options.store(),
+        jobs=options.jobs,
+        progress=lambda done, total: options.report("kernels", done, total),
+    )
+    return dict(zip(primitives, compiled.values(), strict=True))
 
 
 def hash_model(module: Module, target: Target, options: Options) -> str:

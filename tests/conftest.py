@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+
 import pytest
 from hypothesis import settings
 
@@ -16,6 +20,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-goldens", action="store_true", help="write what the compiler gives now into the golden text cases"
     )
+
+
+_CACHE = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the session a cache of its own, which is empty at its beginning and shared by all its processes."""
+    if "ONNXC_CACHE_DIR" not in os.environ:  # else the user's, or that of the process that started this one
+        os.environ["ONNXC_CACHE_DIR"] = config.stash[_CACHE] = tempfile.mkdtemp(prefix="onnxc-cache-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _CACHE in config.stash:
+        del os.environ["ONNXC_CACHE_DIR"]
+        shutil.rmtree(config.stash[_CACHE], ignore_errors=True)
 
 
 @pytest.fixture

@@ -11,13 +11,10 @@ from collections.abc import Iterator, Mapping
 from itertools import accumulate
 
 from ..diagnostics import CompileError
+from ..kernel.elf import global_symbols
 
 _MAGIC = b"!<arch>\n"
 _HEADER_SIZE = 60
-
-_SHT_SYMTAB = 2
-_STB_LOCAL = 0
-_SHN_UNDEF = 0
 
 
 def write_archive(members: Mapping[str, bytes]) -> bytes:
@@ -82,31 +79,3 @@ def _even(size: int) -> int:
 def defined_symbols(data: bytes) -> Iterator[str]:
     """Names of the symbols that an ELF object defines for others, in the order of its table."""
     return (name for name, defined in global_symbols(data) if defined)
-
-
-def global_symbols(data: bytes) -> Iterator[tuple[str, bool]]:
-    """Names of the symbols that an ELF object shares with others, and whether it defines them (else it needs them)."""
-    assert data[:4] == b"\x7fELF" and data[5] == 1, "not a little-endian ELF object"
-    wide = data[4] == 2
-    (sections_offset,) = struct.unpack_from("<Q" if wide else "<I", data, 40 if wide else 32)
-    entry_size, section_count = struct.unpack_from("<HH", data, 58 if wide else 46)
-    # Fields of a section's header: its type, offset, size and link.
-    layout = "<4xI16xQQI" if wide else "<4xI8xIII"
-
-    def section(number: int) -> tuple[int, int, int, int]:
-        kind, offset, size, link = struct.unpack_from(layout, data, sections_offset + number * entry_size)
-        return kind, offset, size, link
-
-    if section_count == 0:  # more than 65,279 of them: their number is the size of section 0
-        section_count = section(0)[2]
-    for number in range(section_count):
-        kind, offset, size, link = section(number)
-        if kind != _SHT_SYMTAB:
-            continue
-        strings = section(link)[1]
-        # Fields of a symbol: its name, binding and section.
-        symbol_layout, symbol_size = ("<IBxH16x", 24) if wide else ("<I8xBxH", 16)
-        for name, info, home in struct.iter_unpack(symbol_layout, data[offset : offset + size - size % symbol_size]):
-            if info >> 4 != _STB_LOCAL:
-                begin = strings + name
-                yield data[begin : data.index(b"\0", begin)].decode(), home != _SHN_UNDEF

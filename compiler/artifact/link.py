@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -20,9 +19,9 @@ from typing import IO, TypeAlias
 import numpy as np
 
 from ..diagnostics import CompileError
+from ..store import Store, digest_of
 from ..target import Target
 from .archive import write_archive
-from .cache import cached
 from .toolchain import Compiler
 
 #: The weights: in memory, or in a file.
@@ -85,7 +84,9 @@ def runtime_files(target: Target) -> tuple[dict[str, str], dict[str, str]]:
 FUNCTIONS = ("query", "run", "arena_size")
 
 
-def shared_library(parts: Parts, compiler: Compiler, output: Path, *, optimize: str = "2") -> None:
+def shared_library(
+    parts: Parts, compiler: Compiler, output: Path, *, optimize: str = "2", store: Store | None = None
+) -> None:
     """Make a shared library that exports ``onnxc_*`` and the functions of the model's header.
 
     Parameters
@@ -96,28 +97,34 @@ def shared_library(parts: Parts, compiler: Compiler, output: Path, *, optimize: 
         Its name is the soname, too.
     optimize : str
         What follows ``-O`` for the sources.
+    store : Store, optional
+        Has the object files of C that was compiled before, and gets those of other C.
     """
     with _workshop(output) as folder:
-        objects = _compile_all(parts, compiler, folder, optimize)
+        objects = _compile_all(parts, compiler, folder, optimize, store)
         # As patterns, since LLVM's linker refuses names that are not there: only some models have an arena_size.
         functions = [f"{parts.name}_{name[:-1]}[{name[-1]}]" for name in FUNCTIONS]
         compiler.link_shared(folder, objects, output.name, exports=("onnxc_*", *functions))
         os.replace(folder / output.name, output)
 
 
-def static_library(parts: Parts, compiler: Compiler, output: Path, *, optimize: str = "2") -> None:
+def static_library(
+    parts: Parts, compiler: Compiler, output: Path, *, optimize: str = "2", store: Store | None = None
+) -> None:
     """Make a static library. Parameters as for `shared_library`."""
     with _workshop(output) as folder:
-        objects = _compile_all(parts, compiler, folder, optimize)
+        objects = _compile_all(parts, compiler, folder, optimize, store)
         archive = write_archive({name: (folder / name).read_bytes() for name in objects})
         (folder / output.name).write_bytes(archive)
         os.replace(folder / output.name, output)
 
 
-def object_files(parts: Parts, compiler: Compiler, folder: Path, *, optimize: str = "2") -> None:
+def object_files(
+    parts: Parts, compiler: Compiler, folder: Path, *, optimize: str = "2", store: Store | None = None
+) -> None:
     """Make object files, in a folder that exists. Parameters as for `shared_library`."""
     with _workshop(folder / "objects") as workshop:
-        for name in _compile_all(parts, compiler, workshop, optimize):
+        for name in _compile_all(parts, compiler, workshop, optimize, store):
             os.replace(workshop / name, folder / name)
 
 
@@ -144,7 +151,7 @@ def _workshop(output: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _compile_all(parts: Parts, compiler: Compiler, folder: Path, optimize: str) -> Sequence[str]:
+def _compile_all(parts: Parts, compiler: Compiler, folder: Path, optimize: str, store: Store | None) -> Sequence[str]:
     """Write all parts into a folder and compile them there; the names of the objects."""
     for name, text in parts.texts().items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -157,16 +164,23 @@ def _compile_all(parts: Parts, compiler: Compiler, folder: Path, optimize: str) 
     for name, data in parts.objects.items():
         (folder / name).write_bytes(data)
 
-    headers = runtime_files(compiler.target)[0].values()
+    texts, runtime_headers = parts.texts(), runtime_files(compiler.target)[0]
 
     def compile_one(source: str, output: str) -> None:
-        if source not in parts.runtime:
-            compiler.compile(folder, source, output, optimize=optimize)
+        baseline = source in parts.runtime  # it is the same for every model, and so is its speed
+        level = "2" if baseline else optimize
+        name = None
+        if store is not None and source in texts:
+            included = runtime_headers if baseline else parts.headers
+            used = [fact for item in {source: texts[source], **included}.items() for fact in item]
+            name = digest_of([*compiler.command, compiler.version, *compiler.flags(baseline, level), *used])
+        data = store.get(name) if store is not None and name is not None else None
+        if data is not None:
+            (folder / output).write_bytes(data)
             return
-        flags = compiler.flags(baseline=True, optimize="2")
-        facts = [*compiler.command, compiler.version, *flags, source, parts.runtime[source], *headers]
-        make = partial(compiler.compile, folder, source, output, baseline=True, optimize="2")
-        cached(facts, folder / output, make)
+        compiler.compile(folder, source, output, baseline=baseline, optimize=level)
+        if store is not None and name is not None:
+            store.put(name, (folder / output).read_bytes())
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(compile_one, inputs, outputs))  # list() waits for all, and raises the first error

@@ -12,7 +12,8 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..executor.emit import EXTERNAL_WEIGHTS_HEAD, emit_model, program_kernels
 from ..executor.header import emit_header
-from .archive import global_symbols
+from ..kernel.elf import global_symbols
+from ..store import Store
 from .compiled import Compiled
 from .link import Parts, object_files, runtime_files, shared_library, source_tree, static_library
 from .manifest import digest, find_manifest, library_stem, manifest, read_manifest
@@ -106,7 +107,13 @@ def layout(name: str, emit: str, output: Path | None) -> Layout:
 
 
 def package(
-    compiled: Compiled, emit: str, output: Path | None = None, cc: str | None = None, *, external_weights: bool = False
+    compiled: Compiled,
+    emit: str,
+    output: Path | None = None,
+    cc: str | None = None,
+    *,
+    external_weights: bool = False,
+    store: Store | None = None,
 ) -> Artifact:
     """Make an artifact.
 
@@ -121,6 +128,8 @@ def package(
         The C compiler's command.
     external_weights : bool
         Keep the weights in a file ``<name>.weights`` beside the library, not in it.
+    store : Store, optional
+        Has what the C compiler made before, and gets what it makes now.
 
     Raises
     ------
@@ -139,7 +148,7 @@ def package(
     with staged(place.folder) as stage:
         parts = _parts(compiled, emit, stage, external_weights)
         _check_objects(parts.objects)
-        _write(parts, compiled, emit, compiler, stage, place)
+        _write(parts, compiled, emit, compiler, stage, place, store)
         if external_weights:
             weights = f"{library_stem(Path(place.library or compiled.name))}.weights"
             _write_weights(compiled, stage / weights, head=compiled.model_hash.encode())
@@ -155,18 +164,26 @@ def package(
     return Artifact(place.main, facts)
 
 
-def _write(parts: Parts, compiled: Compiled, emit: str, compiler: Compiler | None, stage: Path, place: Layout) -> None:
+def _write(
+    parts: Parts,
+    compiled: Compiled,
+    emit: str,
+    compiler: Compiler | None,
+    stage: Path,
+    place: Layout,
+    store: Store | None,
+) -> None:
     if compiler is None:
         source_tree(parts, stage)
         for name, text in tree_texts(compiled, parts).items():
             (stage / name).write_text(text, encoding="utf-8", newline="\n")
         return
     if emit == "so":
-        shared_library(parts, compiler, stage / place.library)
+        shared_library(parts, compiler, stage / place.library, store=store)
     elif emit == "a":
-        static_library(parts, compiler, stage / place.library)
+        static_library(parts, compiler, stage / place.library, store=store)
     else:
-        object_files(parts, compiler, stage)
+        object_files(parts, compiler, stage, store=store)
     headers = {place.header if name == f"{compiled.name}.h" else name: text for name, text in parts.headers.items()}
     for name, text in headers.items():
         (stage / name).write_text(text, encoding="utf-8", newline="\n")

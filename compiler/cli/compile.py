@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .shared import (
+    cache_option,
     dim_option,
+    jobs_option,
     level_option,
     parse_dims,
     print_option,
@@ -49,7 +51,8 @@ _TEXTS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
 @click.option("--name", help="Name of the model in C. Default: the file's.")
 @click.option("--cc", metavar="COMMAND", help="C compiler. Default: found by itself.")
 @click.option("--external-weights", is_flag=True, help="Keep the weights in a file beside the library.")
-@click.option("--jobs", type=click.IntRange(1), help="Processes that compile kernels. Default: one a processor.")
+@jobs_option
+@cache_option
 @print_option
 @verbosity_options
 def compile_command(
@@ -63,6 +66,7 @@ def compile_command(
     cc: str | None,
     external_weights: bool,
     jobs: int | None,
+    no_cache: bool,
     print_after: tuple[str, ...],
     verbose: bool,
     quiet: bool,
@@ -80,7 +84,7 @@ def compile_command(
     emit = emit or _emit(found, output)
     start = time.perf_counter()
     with progress(verbose, quiet) as tell:
-        options = Options(level, given, jobs or default_jobs(), print_after, write_error, tell)
+        options = Options(level, given, jobs or default_jobs(), not no_cache, print_after, write_error, tell)
         if emit in _TEXTS:
             _write_text(model, found, emit, output, options, name)
             return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .shared import dim_option, level_option, parse_dims, progress, table, verbosity_options
+from .shared import cache_option, dim_option, level_option, parse_dims, progress, table, verbosity_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,7 @@ _ELF = b"\x7fELF"
 @click.option("--threads", type=click.IntRange(1), help="Threads of a run. Default: one a processor.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random inputs.")
 @level_option
+@cache_option
 @verbosity_options
 def run_command(
     source: Path,
@@ -48,6 +49,7 @@ def run_command(
     threads: int | None,
     seed: int,
     level: int,
+    no_cache: bool,
     verbose: bool,
     quiet: bool,
 ) -> None:
@@ -65,7 +67,7 @@ def run_command(
         from .. import api
 
         with progress(verbose, quiet) as tell:
-            model = api.compile(source, level=level, dims=given, threads=threads, progress=tell)
+            model = api.compile(source, level=level, dims=given, threads=threads, cache=not no_cache, progress=tell)
         given = {}  # the model has them now
     else:
         from ..runtime_stub.loader import load

@@ -25,6 +25,12 @@ dim_option = click.option(
 target_option = click.option(
     "--target", default="host", show_default=True, metavar="NAME", help="What to compile for: see 'onnxc targets'."
 )
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Processes that compile kernels. Default: one a processor."
+)
+cache_option = click.option(
+    "--no-cache", is_flag=True, help="Compile everything anew, and keep nothing. See ONNXC_CACHE_DIR in the README."
+)
 print_option = click.option(
     "--print-ir-after",
     "print_after",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +17,7 @@ from .c_text import clean_source, hide_constants
 from .division import truncate_indices
 from .halo import store_in_middle
 from .hoist_lets import hoist_lets
-from .kernel import Phase
+from .kernel import KernelCode, phase_symbol
 from .lower_math import lower_math, register_math
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
 
@@ -29,16 +28,6 @@ BARE_STACK_BYTES = 256
 LOCAL_BYTES = 256
 
 _S, _T = s_tir_transform, tirx_transform
-
-
-@dataclass(frozen=True)
-class Built:
-    """Code of a kernel: phases in order, bytes of the workspaces, object code or C text."""
-
-    phases: tuple[Phase, ...]
-    workspaces: tuple[Dimension, ...]
-    object_code: bytes
-    source: str
 
 
 @cache
@@ -112,7 +101,7 @@ def _with_buffers(realize: Any, buffers: Sequence[Any]) -> Any:
     return type(realize)(realize.iter_values, realize.predicate, changed)
 
 
-def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inputs: int) -> Built:
+def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inputs: int) -> KernelCode:
     """Compile a scheduled PrimFunc.
 
     Parameters
@@ -121,19 +110,18 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
     variables : dict
         TVM's variables of the symbols: further parameters, in the order of their names.
     symbol : str
-        Name of the C function; further phases are called symbol_phase1, ... (symbol_1 may be another kernel).
+        Name of the C function; further phases are called as `phase_symbol` says.
     inputs : int
         How many of the function's parameters are inputs.
     """
-    module, phases, sizes = _lower(func, variables, symbol, target)
+    module, tasks, sizes = _lower(func, variables, symbol, target)
     if target.kernel_format == "c":
-        return Built(
-            phases, sizes, b"", clean_source(_generate(module, target).inspect_source(), _const_places(func, inputs))
-        )
+        source = clean_source(_generate(module, target).inspect_source(), _const_places(func, inputs))
+        return KernelCode(tasks, sizes, source=source)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.o"
         _generate(module, target).write_to_file(str(path), "o")
-        return Built(phases, sizes, path.read_bytes(), "")
+        return KernelCode(tasks, sizes, path.read_bytes())
 
 
 def listing(func: Any, variables: dict[str, Any], symbol: str, target: Target, form: str) -> str:
@@ -150,8 +138,8 @@ def _generate(module: Any, target: Target) -> Any:
 
 def _lower(
     func: Any, variables: dict[str, Any], symbol: str, target: Target
-) -> tuple[Any, tuple[Phase, ...], tuple[Dimension, ...]]:
-    """A module of raw functions, one for each phase; the phases; the bytes of the workspaces."""
+) -> tuple[Any, tuple[Dimension | None, ...], tuple[Dimension, ...]]:
+    """A module of raw functions, one for each phase; the tasks of the phases; the bytes of the workspaces."""
     register_math()
     llvm_target = tvm_target(target)
     as_c = target.kernel_format == "c"
@@ -159,14 +147,14 @@ def _lower(
     module = _T.BindTarget(llvm_target.with_host(llvm_target))(module)
     func = _pass_list(as_c)(module)[symbol]
     workspaces, groups, bound = _split(func.body)
-    functions, phases = {}, []
+    functions, phase_tasks = {}, []
     for index, (statements, tasks) in enumerate(groups):
-        name = symbol if index == 0 else f"{symbol}_phase{index}"
+        name = phase_symbol(symbol, index)
         statements = truncate_indices(statements, list(variables.values()))
         functions[name] = _raw_function(
             func, variables, workspaces, statements, name, STACK_BYTES if target.hosted else BARE_STACK_BYTES
         )
-        phases.append(Phase(name, None if tasks is None else to_dimension(tasks, bound)))
+        phase_tasks.append(None if tasks is None else to_dimension(tasks, bound))
     module = tvm.IRModule(functions)
     if not as_c:
         module = _map_functions(module, lambda function: hoist_lets(lower_math(function)))
@@ -175,7 +163,7 @@ def _lower(
     module = tvm.ir.transform.Sequential(passes)(module)
     if not as_c:  # some functions are lowered to others
         module = _map_functions(module, hoist_lets)
-    return module, tuple(phases), tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
+    return module, tuple(phase_tasks), tuple(_buffer_bytes(w.buffer, bound) for w in workspaces)
 
 
 def _map_functions(module: Any, rewrite: Callable[[Any], Any]) -> Any:
@@ -301,7 +289,7 @@ def _raw_function(
             statement = tirx.For(loop.loop_var, begin, end - begin, tirx.ForKind.SERIAL, loop.body)
         body.append(statement)
     body.append(tirx.Return(zero))
-    sequence: Any = _on_stack(tirx.SeqStmt(body), name, stack)
+    sequence: Any = _on_stack(tirx.SeqStmt(body), stack)
     device = tirx.AttrStmt(zero, "device_type", tirx.const(1, "int32"), sequence)  # 1: kDLCPU
     raw = tirx.PrimFunc(
         parameters, tirx.AttrStmt(zero, "device_id", zero, device), ret_type=tvm.ir.PrimType("int32"), attrs=func.attrs
@@ -309,14 +297,14 @@ def _raw_function(
     return raw.with_attr("calling_conv", 0).with_attr("global_symbol", name)
 
 
-def _on_stack(body: Any, name: str, limit: int) -> Any:
+def _on_stack(body: Any, limit: int) -> Any:
     """Mark temporaries inside loops so that they stay on the stack: LowerTVMBuiltin would call TVM's allocator."""
 
     sizes: list[Dimension] = []  # an error inside of the mapping would come out as one of TVM's
     structural_walk(body, (tirx.AllocBuffer, lambda statement: sizes.append(_buffer_bytes(statement.buffer))))
     for size in sizes:
         if not isinstance(size, int) or size > limit:
-            raise CompileError(f"kernel {name} wants {size} bytes of stack inside a loop", expected=f"at most {limit}")
+            raise CompileError(f"the kernel wants {size} bytes of stack inside a loop", expected=f"at most {limit}")
 
     def mark(statement: Any) -> Any:
         annotations = {**dict(statement.annotations), "disable_lower_builtin": tirx.const(1, "int32")}

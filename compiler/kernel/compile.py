@@ -1,14 +1,16 @@
-"""Primitive function -> kernel: lower, schedule, build."""
+"""Primitive function -> kernel: lower, schedule, build; and give the code its name."""
 
 from __future__ import annotations
 
 from .. import op as relay_op
-from ..diagnostics import CompileError
+from ..diagnostics import CompileError, located
 from ..relay.expr import Call, Function
 from ..relay.types import TensorType, tensor_fields
 from ..target import Target
-from .kernel import Kernel, Phase
+from .elf import rename_symbols
+from .kernel import NAMELESS, Kernel, KernelCode, Phase, phase_symbol
 from .knobs import Knobs
+from .primitive import arithmetic, function_symbols, heaviest_location
 
 
 def compile_kernel(function: Function, symbol: str, target: Target, knobs: Knobs | None = None) -> Kernel:
@@ -29,31 +31,43 @@ def compile_kernel(function: Function, symbol: str, target: Target, knobs: Knobs
     CompileError
         An operator has no kernel for the element types.
     """
-    from .lower import arithmetic, function_symbols
+    return named_kernel(function, compile_code(function, target, knobs), symbol)
 
-    source = _source_call(function)
-    if source is not None:
-        return _source_kernel(function, source, symbol)
-    # TVM loads only here, in the process that compiles.
-    from .build import build
-    from .lower import lower
-    from .schedule import schedule
 
-    knobs = Knobs() if knobs is None else knobs
-    lowered = lower(function, knobs)
-    built = build(schedule(lowered, target, knobs), lowered.variables, symbol, target, len(lowered.inputs))
+def compile_code(function: Function, target: Target, knobs: Knobs | None = None) -> KernelCode:
+    """The code of a primitive function, without a name. See `compile_kernel`."""
+    with located(heaviest_location(function)):
+        call = source_call(function)
+        if call is not None:
+            return _source_code(function, call)
+        # TVM loads only here, in the process that compiles.
+        from .build import build
+        from .lower import lower
+        from .schedule import schedule
+
+        knobs = Knobs() if knobs is None else knobs
+        lowered = lower(function, knobs)
+        return build(schedule(lowered, target, knobs), lowered.variables, NAMELESS, target, len(lowered.inputs))
+
+
+def named_kernel(function: Function, code: KernelCode, symbol: str) -> Kernel:
+    """The kernel of a primitive function: its code under a name."""
     return Kernel(
         symbol,
-        lowered.inputs,
-        lowered.outputs,
-        built.workspaces,
+        tuple(p.type for p in function.params if isinstance(p.type, TensorType)),
+        tensor_fields(function.result.type),
+        code.workspaces,
         tuple(function_symbols(function)),
-        built.phases,
-        built.object_code,
-        built.source,
+        tuple(Phase(phase_symbol(symbol, index), tasks) for index, tasks in enumerate(code.tasks)),
+        rename_symbols(code.object_code, lambda name: _named(name, symbol)) if code.object_code else b"",
+        code.source.replace(NAMELESS, symbol),
         arithmetic(function),
         function.attrs.get("inplace"),
     )
+
+
+def _named(name: str, symbol: str) -> str:
+    return symbol + name.removeprefix(NAMELESS) if name.startswith(NAMELESS) else name
 
 
 def kernel_listing(function: Function, symbol: str, target: Target, form: str, knobs: Knobs | None = None) -> str:
@@ -67,9 +81,9 @@ def kernel_listing(function: Function, symbol: str, target: Target, form: str, k
         ``tir``: the scheduled loops in TVMScript; ``llvm``: LLVM's IR; ``asm``: assembly. A kernel that is written in C
         is shown as it is.
     """
-    source = _source_call(function)
-    if source is not None:
-        return _source_kernel(function, source, symbol).source
+    call = source_call(function)
+    if call is not None:
+        return _source_code(function, call).source.replace(NAMELESS, symbol)
     from .build import listing
     from .lower import lower
     from .schedule import schedule
@@ -82,7 +96,7 @@ def kernel_listing(function: Function, symbol: str, target: Target, form: str, k
     return listing(func, lowered.variables, symbol, target, {"llvm": "ll", "asm": "s"}[form])
 
 
-def _source_call(function: Function) -> Call | None:
+def source_call(function: Function) -> Call | None:
     """The call of an operator written in C, which must be alone in its function."""
     for binding in function.bindings:
         value = binding.value
@@ -96,24 +110,11 @@ def _source_call(function: Function) -> Call | None:
     return None
 
 
-def _source_kernel(function: Function, call: Call, symbol: str) -> Kernel:
-    from .lower import arithmetic, function_symbols
-
+def _source_code(function: Function, call: Call) -> KernelCode:
     assert isinstance(call.op, str)
-    inputs = tuple(p.type for p in function.params if isinstance(p.type, TensorType))
-    outputs = tensor_fields(function.result.type)
     write = relay_op.get(call.op).source
     assert write is not None
     arguments = [a.type for a in call.args if isinstance(a.type, TensorType)]
-    assert len(arguments) == len(inputs), "a C kernel takes no constants inside its function"
-    source = write(symbol, call.attrs, arguments, outputs)
-    return Kernel(
-        symbol,
-        inputs,
-        outputs,
-        (source.workspace,) if source.workspace != 0 else (),
-        tuple(function_symbols(function)),
-        (Phase(symbol),),
-        source=source.text,
-        arithmetic=arithmetic(function),
-    )
+    assert len(arguments) == len(function.params), "a C kernel takes no constants inside its function"
+    source = write(NAMELESS, call.attrs, arguments, tensor_fields(function.result.type))
+    return KernelCode((None,), (source.workspace,) if source.workspace != 0 else (), source=source.text)

@@ -25,6 +25,33 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class KernelCode:
+    """What a primitive function becomes for a target, whatever its name is: the part of a kernel that takes time.
+
+    Attributes
+    ----------
+    tasks : tuple of Dimension or None
+        Of each phase.
+    workspaces, object_code, source
+        As in `Kernel`. Symbols begin with `NAMELESS`.
+    """
+
+    tasks: tuple[Dimension | None, ...]
+    workspaces: tuple[Dimension, ...] = ()
+    object_code: bytes = b""
+    source: str = ""
+
+
+#: The symbol of code that has no name yet; no other name that stands in code has these letters in it.
+NAMELESS = "onnxc_nameless_kernel"
+
+
+def phase_symbol(symbol: str, index: int) -> str:
+    """What a phase of a kernel is called. Not symbol_1, which may be another kernel."""
+    return symbol if index == 0 else f"{symbol}_phase{index}"
+
+
+@dataclass(frozen=True)
 class Kernel:
     """A primitive function in machine code or C.
 

@@ -18,11 +18,11 @@ import pytest
 
 import onnxc
 from onnxc import targets
-from onnxc.artifact.archive import global_symbols
 from onnxc.artifact.compiled import Compiled
 from onnxc.artifact.package import layout, package
 from onnxc.diagnostics import CompileError
 from onnxc.driver import Options, build, compile_model
+from onnxc.kernel.elf import global_symbols
 from tests.compilers import COMPILER
 
 DIGITS = Path(__file__).resolve().parents[2] / "examples" / "digits" / "digits_cnn_trained.onnx"

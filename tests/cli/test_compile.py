@@ -109,3 +109,20 @@ def test_verbose_and_quiet(tmp_path: Path, onnxc: Command) -> None:
     assert "compiling kernels: " in result.err
     result = onnxc("compile", DIGITS, "-o", tmp_path / "out", "-q")
     assert (result.code, result.out, result.err) == (0, "", "")
+
+
+def test_cache(tmp_path: Path, onnxc: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With or without it, from it or not: the same files."""
+    monkeypatch.setenv("ONNXC_CACHE_DIR", str(tmp_path / "cache"))
+    onnxc.succeed("compile", DIGITS, "-o", tmp_path / "none", "--no-cache")
+    assert not (tmp_path / "cache").exists()
+    for folder in ("filled", "used"):
+        onnxc.succeed("compile", DIGITS, "-o", tmp_path / folder)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").rglob("*") if path.is_file()}
+    assert len(kept) >= 5
+    for path in kept:  # all of them broken
+        path.write_bytes(path.read_bytes()[:-1])
+    onnxc.succeed("compile", DIGITS, "-o", tmp_path / "broken")
+    files = {p.name: p.read_bytes() for p in (tmp_path / "none").iterdir()}
+    for folder in ("filled", "used", "broken"):
+        assert {p.name: p.read_bytes() for p in (tmp_path / folder).iterdir()} == files

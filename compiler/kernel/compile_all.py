@@ -1,0 +1,117 @@
+"""Primitive functions -> kernels, all of a model's: from the store, and what is not there in several processes."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+
+from ..diagnostics import CompileError
+from ..relay.expr import Function
+from ..store import Store
+from ..target import Target
+from .code_store import code_name, decode_code, encode_code
+from .compile import compile_code, named_kernel
+from .kernel import Kernel, KernelCode
+
+#: From so many kernels on, worker processes save more than they cost: they import TVM, all at the same time, which
+#: takes 1.3 s; a kernel takes 0.05 to 0.3 s. Fewer where this process would have to import TVM as well.
+PARALLEL_KERNELS = 16
+PARALLEL_KERNELS_WITHOUT_TVM = 4
+
+
+def compile_kernels(
+    functions: Mapping[str, Function],
+    target: Target,
+    *,
+    store: Store | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Kernel]:
+    """Compile primitive functions.
+
+    Parameters
+    ----------
+    functions : mapping
+        Symbols of the kernels, and what they shall compute.
+    target : Target
+    store : Store, optional
+        Has the code of kernels that were compiled before, and gets that of the others.
+    jobs : int
+        Processes that may work at the same time.
+    progress : callable
+        Told how many of how many kernels are done.
+
+    Returns
+    -------
+    dict
+        Symbol -> kernel, in the order of the functions, whatever was in the store and who compiled the rest.
+
+    Raises
+    ------
+    CompileError
+        A kernel cannot be compiled, or a process that compiles ended before its time.
+    """
+    names = {symbol: code_name(function, target) if store else None for symbol, function in functions.items()}
+    codes: dict[str, KernelCode] = {}
+    for symbol, name in names.items():
+        data = store.get(name) if store and name else None
+        code = decode_code(data) if data else None
+        if code is not None:
+            codes[symbol] = code
+    progress(len(codes), len(functions))
+    missing = {symbol: function for symbol, function in functions.items() if symbol not in codes}
+    for symbol, code in _compile(missing, target, jobs):
+        codes[symbol] = code
+        name = names[symbol]
+        if store and name:
+            store.put(name, encode_code(code))
+        progress(len(codes), len(functions))
+    return {symbol: named_kernel(function, codes[symbol], symbol) for symbol, function in functions.items()}
+
+
+def _compile(functions: Mapping[str, Function], target: Target, jobs: int) -> Iterator[tuple[str, KernelCode]]:
+    """Symbols and code, one after the other."""
+    enough = PARALLEL_KERNELS if "tvm" in sys.modules else PARALLEL_KERNELS_WITHOUT_TVM
+    if jobs == 1 or len(functions) < enough:
+        for symbol, function in functions.items():
+            yield symbol, compile_code(function, target)
+        return
+    with kernel_workers(min(jobs, len(functions))) as workers:
+        futures = {symbol: workers.submit(compile_code, function, target) for symbol, function in functions.items()}
+        for symbol, future in futures.items():  # in order, so that of several errors it is always the first
+            try:
+                yield symbol, future.result()
+            except BrokenProcessPool as error:
+                raise CompileError(
+                    "a process that compiles kernels ended before its time",
+                    expected="enough memory: some 500 MB for each process",
+                    remedy="fewer processes: --jobs 1",
+                ) from error
+
+
+@contextmanager
+def kernel_workers(count: int) -> Iterator[Executor]:
+    """Processes that can compile kernels; they end with the block, at once where it ends with an error.
+
+    Of loky, since the standard library's either copy a process whose threads may hold locks (fork), or run the main
+    program of the user once more in every worker (forkserver, spawn): a script that calls `onnxc.compile` outside of
+    ``if __name__ == "__main__"`` would begin again.
+    """
+    from loky import ProcessPoolExecutor
+
+    workers = ProcessPoolExecutor(count, initializer=_ignore_interrupts)
+    try:
+        yield workers
+    except BaseException:
+        workers.shutdown(wait=True, kill_workers=True)
+        raise
+    workers.shutdown(wait=False)
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C goes to all processes of a terminal: the first of them ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
