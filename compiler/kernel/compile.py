@@ -117,4 +117,4 @@ def _source_code(function: Function, call: Call) -> KernelCode:
     arguments = [a.type for a in call.args if isinstance(a.type, TensorType)]
     assert len(arguments) == len(function.params), "a C kernel takes no constants inside its function"
     source = write(NAMELESS, call.attrs, arguments, tensor_fields(function.result.type))
-    return KernelCode((None,), (source.workspace,) if source.workspace != 0 else (), source=source.text)
+    return KernelCode((source.tasks,), (source.workspace,) if source.workspace != 0 else (), source=source.text)

@@ -55,6 +55,11 @@ def arithmetic(function: Function) -> Dimension:
     for binding in function.bindings:
         if not isinstance(binding.value, Call):
             continue
+        own = relay_op.get(str(binding.value.op)).arithmetic
+        if own is not None:
+            types = [a.type for a in binding.value.args if isinstance(a.type, TensorType)]
+            total = total + own(binding.value.attrs, types)
+            continue
         type_ = binding.var.type
         fields = tensor_fields(type_) if isinstance(type_, (TensorType, TupleType)) else ()
         size: Dimension = 0
