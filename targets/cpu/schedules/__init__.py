@@ -1,5 +1,12 @@
 """Schedules for CPUs, best first; the last one always applies."""
 
-from . import conv_blocked, generic, matmul, rows, unfused
+from . import conv_blocked, conv_integer, generic, matmul, rows, unfused
 
-RULES = (unfused.schedule, conv_blocked.schedule, matmul.schedule, rows.schedule, generic.schedule)
+RULES = (
+    unfused.schedule,
+    conv_blocked.schedule,
+    conv_integer.schedule,
+    matmul.schedule,
+    rows.schedule,
+    generic.schedule,
+)
