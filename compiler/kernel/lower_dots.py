@@ -82,7 +82,9 @@ def _word(node: Any) -> Any:
         starts = [start for start, _ in places]
         if all(stride == 4 for _, stride in places) and _in_steps(starts, 1):
             return tirx.reinterpret(_type("int32", lanes), _row(first, starts[0], lanes))
-        if all(stride == 1 for _, stride in places) and _in_steps(starts, lanes // _lanes(first.source)):  # vectors one behind the other
+        if all(stride == 1 for _, stride in places) and _in_steps(
+            starts, lanes // _lanes(first.source)
+        ):  # vectors one behind the other
             order = [lane + place * lanes for lane in range(lanes) for place in range(4)]
             return tirx.reinterpret(_type("int32", lanes), tirx.Shuffle([_row(first, starts[0], lanes)], order))
     result = None
@@ -159,5 +161,3 @@ def _byte_products(left: Any, right: Any, lanes: int) -> list[Any]:
         ((left >> _constant(8 * place, lanes)) & mask) * ((right << _constant(24 - 8 * place, lanes)) >> top)
         for place in range(4)
     ]
-
-

@@ -14,7 +14,17 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.types import DTYPES, TensorType, Type
-from .base import REQUIRED, FusionKind, Op, broadcast_at, broadcast_dims, broadcast_shape, check_dtype, register, tensors
+from .base import (
+    REQUIRED,
+    FusionKind,
+    Op,
+    broadcast_at,
+    broadcast_dims,
+    broadcast_shape,
+    check_dtype,
+    register,
+    tensors,
+)
 from .qnn_conv import BYTES
 from .quantize import integer_range
 

@@ -80,13 +80,28 @@ def _unsigned(site: Site, atom: Atom, parameters: _Parameters) -> tuple[Atom, _P
     return shifted, _Parameters(parameters.scale, parameters.zero_point + 128)
 
 
+def _result(site: Site) -> _Parameters | None:
+    """Parameters of a quantisation to bytes, for a result of uint8: see `_given`."""
+    found = _parameters(site)
+    if found is None or site.attrs.dtype not in BYTES or site.attrs.precision != "float32":
+        return None
+    if site.args[0].type.dtype != "float32":  # type: ignore[union-attr]
+        return None
+    return found if site.attrs.dtype == "uint8" else _Parameters(found.scale, found.zero_point + 128)
+
+
+def _given(site: Site, unsigned: Atom) -> Atom:
+    """A result of uint8 as the quantisation gives it."""
+    return unsigned if site.attrs.dtype == "uint8" else _flip(site, unsigned)
+
+
 def _quantize_unsigned(site: Site) -> Atom | None:
     """quantize to int8 -> to uint8, sign flipped."""
-    found = _parameters(site)
-    if site.attrs.dtype != "int8" or found is None or site.args[0].type.dtype != "float32":  # type: ignore[union-attr]
+    found = _result(site)
+    if site.attrs.dtype != "int8" or found is None:
         return None
-    zero = Constant(np.array(found.zero_point + 128, np.uint8))
-    return _flip(site, site.emit("qnn.quantize", *site.args[:2], zero, **{**site.attrs, "dtype": "uint8"}))
+    zero = Constant(np.array(found.zero_point, np.uint8))
+    return _given(site, site.emit("qnn.quantize", *site.args[:2], zero, **{**site.attrs, "dtype": "uint8"}))
 
 
 def _dequantize_flipped(site: Site) -> Atom | None:
@@ -115,19 +130,25 @@ def _move(site: Site) -> Atom | None:
 
 def _quantize_again(site: Site) -> Atom | None:
     """quantize(dequantize(q)) with the same parameters -> q."""
-    found, parameters = _bytes(site, site.args[0]), _parameters(site)
-    if found is None or found[1] != parameters or found[0].type != site.type:
+    found = _bytes(site, site.args[0])
+    if found is None:
         return None
-    return found[0]
+    source, parameters = found
+    if source.type == site.type and parameters == _parameters(site):
+        return source
+    unsigned = source.type.dtype == "uint8"  # type: ignore[union-attr]
+    return _given(site, source) if unsigned and parameters == _result(site) else None
 
 
 def _quantize_concatenation(site: Site) -> Atom | None:
     """quantize(concatenate(dequantised)) -> concatenate(quantised)."""
-    whole = site.definition(site.args[0], "concatenate")
-    if whole is None or _parameters(site) is None or any(_bytes(site, a) is None for a in whole.args):
+    whole, found = site.definition(site.args[0], "concatenate"), _result(site)
+    if whole is None or found is None or any(_bytes(site, a) is None for a in whole.args):
         return None
-    parts = [site.emit("qnn.quantize", part, *site.args[1:], **site.attrs) for part in whole.args]
-    return site.emit("concatenate", *parts, **whole.attrs)
+    zero = Constant(np.array(found.zero_point, np.uint8))
+    attrs = {**site.attrs, "dtype": "uint8"}
+    parts = [site.emit("qnn.quantize", part, site.args[1], zero, **attrs) for part in whole.args]
+    return _given(site, site.emit("concatenate", *parts, **whole.attrs))
 
 
 # Sums of products
@@ -219,18 +240,17 @@ def _bounded(site: Site) -> tuple[Atom, float, float]:
         value = bound.args[0]
 
 
-def _integer_bounds(found: _Parameters, dtype: str, low: float, high: float) -> dict[str, int]:
-    """Bounds of the quantised result: rounding is monotone, so that clipping before it and behind it is the same."""
-    least, most = integer_range(dtype)
+def _integer_bounds(found: _Parameters, low: float, high: float) -> dict[str, int]:
+    """Bounds of the uint8 result: rounding is monotone, so that clipping before it and behind it is the same."""
     scale = np.float32(found.scale)
-    bounds = [np.clip(np.rint(np.float32(b) / scale) + found.zero_point, least, most) for b in (low, high)]
+    bounds = [np.clip(np.rint(np.float32(b) / scale) + found.zero_point, 0, 255) for b in (low, high)]
     return {"low": int(bounds[0]), "high": int(bounds[1])}
 
 
 def _requantize(site: Site) -> Atom | None:
     """quantize(float(sums) * c, s) -> requantize(sums, c / s): one rounding, as integer kernels do it."""
-    found = _parameters(site)
-    if found is None or site.attrs.dtype != "uint8" or site.attrs.precision != "float32":
+    found = _result(site)
+    if found is None:
         return None
     value, low, high = _bounded(site)
     product = site.definition(value, "multiply")
@@ -242,16 +262,15 @@ def _requantize(site: Site) -> Atom | None:
     if site.definition(sums.args[0], "qnn.conv", "qnn.matmul") is None:
         return None
     multiplier = Constant((factor.array / np.float32(found.scale)).astype(np.float32))
-    bounds = _integer_bounds(found, "uint8", low, high)
-    return site.emit(
-        "qnn.requantize", sums.args[0], multiplier, dtype="uint8", zero_point=found.zero_point, **bounds
-    )
+    bounds = _integer_bounds(found, low, high)
+    result = site.emit("qnn.requantize", sums.args[0], multiplier, dtype="uint8", zero_point=found.zero_point, **bounds)
+    return _given(site, result)
 
 
 def _add(site: Site) -> Atom | None:
     """quantize(dequantize(a) + dequantize(b)) -> qnn.add."""
-    found = _parameters(site)
-    if found is None or site.attrs.dtype != "uint8" or site.attrs.precision != "float32":
+    found = _result(site)
+    if found is None:
         return None
     value, low, high = _bounded(site)
     total = site.definition(value, "add")
@@ -263,7 +282,7 @@ def _add(site: Site) -> Atom | None:
     (a, of_a), (b, of_b) = (o for o in operands if o is not None)
     factors = [float(np.float32(p.scale) / np.float32(found.scale)) for p in (of_a, of_b)]
     offset = found.zero_point - factors[0] * of_a.zero_point - factors[1] * of_b.zero_point
-    return site.emit(
+    result = site.emit(
         "qnn.add",
         a,
         b,
@@ -271,13 +290,14 @@ def _add(site: Site) -> Atom | None:
         factor_b=factors[1],
         offset=float(np.float32(offset)),
         dtype="uint8",
-        **_integer_bounds(found, "uint8", low, high),
+        **_integer_bounds(found, low, high),
     )
+    return _given(site, result)
 
 
 _RULES: Rules = {
     "nn.conv": [_conv],
-    "qnn.quantize": [_quantize_unsigned, _quantize_again, _requantize, _add, _quantize_concatenation],
+    "qnn.quantize": [_quantize_again, _requantize, _add, _quantize_concatenation, _quantize_unsigned],
     "qnn.dequantize": [_dequantize_flipped],
     **dict.fromkeys(_MOVES, [_move]),
 }

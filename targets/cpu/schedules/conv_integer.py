@@ -47,7 +47,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
 
 def _copy_rows(sch: Any, padded: Any) -> None:
     """The padded copy: a row of pixels is a task, and one vector of channels is copied after the other."""
-    *outer, column, lane = sch.get_loops(padded)
+    *outer, _, lane = sch.get_loops(padded)
     b.parallel(sch, outer)
     sch.vectorize(lane)
 
