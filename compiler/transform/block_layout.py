@@ -338,7 +338,8 @@ def _integer_conv(self: _Rewriter, var: Var, call: Call) -> bool:
     data, weights, *bias = call.args
     if not isinstance(weights, Constant) or not all(isinstance(b, Constant) for b in bias):
         return False
-    if data.type.dtype != "uint8" or weights.type.dtype != "int8":
+    type_ = _tensor(data)
+    if type_ is None or type_.dtype != "uint8" or weights.type.dtype != "int8":
         return False
     out_channels, group_channels, *window = weights.array.shape
     groups = call.attrs.groups

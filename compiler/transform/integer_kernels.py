@@ -1,8 +1,8 @@
 """Dequantise, compute, quantise -> operators on 8-bit integers.
 
-A convolution of (q - z) s with (p - y) t is s t times one of q - z with p - y, and z goes into the bias: what is left is
-`qnn.conv`, which adds up products of bytes, and a multiplication behind it. Where a quantisation follows, both are one
-`qnn.requantize`, and a Relu or clip between them is a bound of its result. Operators that only move or compare
+A convolution of (q - z) s with (p - y) t is s t times one of q - z with p - y, and z goes into the bias: what is left
+is `qnn.conv`, which adds up products of bytes, and a multiplication behind it. Where a quantisation follows, both are
+one `qnn.requantize`, and a Relu or clip between them is a bound of its result. Operators that only move or compare
 elements work on the bytes themselves.
 
 Activations become uint8: instructions multiply unsigned bytes with signed ones. A quantisation to int8 is one to uint8
@@ -38,6 +38,10 @@ class _Parameters:
     zero_point: int
 
 
+def _dtype(atom: Atom) -> str:
+    return atom.type.dtype if isinstance(atom.type, TensorType) else ""
+
+
 def _parameters(site: Site) -> _Parameters | None:
     """Those of a (de)quantisation of bytes by constants; None for others."""
     values = [scalar_value(a) if a.type.size == 1 else None for a in site.args[1:] if isinstance(a.type, TensorType)]
@@ -50,7 +54,7 @@ def _parameters(site: Site) -> _Parameters | None:
 def _bytes(site: Site, atom: Atom) -> tuple[Atom, _Parameters] | None:
     """The bytes that a value is the dequantised form of, and their parameters."""
     found = site.definition(atom, "qnn.dequantize")
-    if found is None or found.attrs.dtype != "float32" or found.args[0].type.dtype not in BYTES:  # type: ignore[union-attr]
+    if found is None or found.attrs.dtype != "float32" or _dtype(found.args[0]) not in BYTES:
         return None
     parameters = _parameters(found)
     return None if parameters is None else (found.args[0], parameters)
@@ -73,7 +77,7 @@ def _flipped(site: Site, atom: Atom) -> Atom | None:
 
 def _unsigned(site: Site, atom: Atom, parameters: _Parameters) -> tuple[Atom, _Parameters]:
     """Bytes as uint8, and their parameters."""
-    if atom.type.dtype == "uint8":  # type: ignore[union-attr]
+    if _dtype(atom) == "uint8":
         return atom, parameters
     bits = site.emit("reinterpret", atom, dtype="uint8")
     shifted = site.emit("bitwise_xor", bits, Constant(np.array(128, np.uint8)))
@@ -85,7 +89,7 @@ def _result(site: Site) -> _Parameters | None:
     found = _parameters(site)
     if found is None or site.attrs.dtype not in BYTES or site.attrs.precision != "float32":
         return None
-    if site.args[0].type.dtype != "float32":  # type: ignore[union-attr]
+    if _dtype(site.args[0]) != "float32":
         return None
     return found if site.attrs.dtype == "uint8" else _Parameters(found.scale, found.zero_point + 128)
 
@@ -136,7 +140,7 @@ def _quantize_again(site: Site) -> Atom | None:
     source, parameters = found
     if source.type == site.type and parameters == _parameters(site):
         return source
-    unsigned = source.type.dtype == "uint8"  # type: ignore[union-attr]
+    unsigned = _dtype(source) == "uint8"
     return _given(site, source) if unsigned and parameters == _result(site) else None
 
 
@@ -159,7 +163,7 @@ def _weights(site: Site, atom: Atom) -> tuple[np.ndarray, np.ndarray] | None:
     found = site.definition(atom, "qnn.dequantize")
     if found is None or found.attrs.block_size or found.attrs.dtype != "float32":
         return None
-    if not all(isinstance(a, Constant) for a in found.args) or found.args[0].type.dtype not in BYTES:  # type: ignore[union-attr]
+    if not all(isinstance(a, Constant) for a in found.args) or _dtype(found.args[0]) not in BYTES:
         return None
     values, scale, *zero = [a.array for a in found.args if isinstance(a, Constant)]
     if any(p.size != 1 and found.attrs.axis != 0 for p in (scale, *zero)):
@@ -257,7 +261,7 @@ def _requantize(site: Site) -> Atom | None:
     if product is None or site.uses(value) != 1 or low > high:
         return None
     sums, factor = site.definition(product.args[0], "cast"), product.args[1]
-    if sums is None or not isinstance(factor, Constant) or sums.args[0].type.dtype != "int32":  # type: ignore[union-attr]
+    if sums is None or not isinstance(factor, Constant) or _dtype(sums.args[0]) != "int32":
         return None
     if site.definition(sums.args[0], "qnn.conv", "qnn.matmul") is None:
         return None
@@ -299,7 +303,7 @@ _RULES: Rules = {
     "nn.conv": [_conv],
     "qnn.quantize": [_quantize_again, _requantize, _add, _quantize_concatenation, _quantize_unsigned],
     "qnn.dequantize": [_dequantize_flipped],
-    **dict.fromkeys(_MOVES, [_move]),
+    **{op: [_move] for op in _MOVES},
 }
 
 

@@ -29,7 +29,7 @@ def _conv(g: Graph, x: Atom, channels: int, *window: int, groups: int = 1, zero_
 def _requantized(g: Graph, sums: Atom, terms: int, low: int = 0) -> Any:
     """Bytes, with some at either end of the range."""
     shape = sums.type.shape  # type: ignore[union-attr]
-    factors = np.linspace(0.2, 1.5, shape[1], dtype=np.float32) / np.float32(50 * terms**0.5)
+    factors = np.linspace(0.2, 1.5, _channels(sums), dtype=np.float32) / np.float32(50 * terms**0.5)
     multiplier = Constant(factors.reshape(-1, *[1] * (len(shape) - 2)))
     return g("qnn.requantize", sums, multiplier, dtype="uint8", zero_point=100, low=low, high=255)
 
