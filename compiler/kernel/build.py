@@ -23,7 +23,7 @@ from .lower_math import lower_math, register_math
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
 
 #: Temporaries inside of loops stay on the stack: at most so many bytes with an operating system, and without.
-STACK_BYTES = 8192
+STACK_BYTES = 1 << 16
 BARE_STACK_BYTES = 256
 #: And those outside of loops, where they are no larger than this.
 LOCAL_BYTES = 256

@@ -27,6 +27,7 @@ from .pack_interface import pack_interface
 from .pack_weights import pack_weights
 from .quantized_scales import quantized_scales
 from .simplify import simplify
+from .winograd import winograd
 
 #: In the order in which they run. Each runs from its level on.
 PIPELINE: tuple[Pass, ...] = (
@@ -42,6 +43,7 @@ PIPELINE: tuple[Pass, ...] = (
     simplify,
     common_subexpressions,
     block_layout,
+    winograd,
     pack_weights,
     move_views,
     dead_code,
