@@ -31,6 +31,7 @@ def compile(
     dims: Mapping[str, int] | None = ...,
     name: str | None = ...,
     cc: str | None = ...,
+    winograd: bool = ...,
     jobs: int | None = ...,
     cache: bool = ...,
     threads: int | None = ...,
@@ -50,6 +51,7 @@ def compile(
     dims: Mapping[str, int] | None = ...,
     name: str | None = ...,
     cc: str | None = ...,
+    winograd: bool = ...,
     jobs: int | None = ...,
     cache: bool = ...,
     threads: int | None = ...,
@@ -68,6 +70,7 @@ def compile(
     dims: Mapping[str, int] | None = None,
     name: str | None = None,
     cc: str | None = None,
+    winograd: bool = True,
     jobs: int | None = None,
     cache: bool = True,
     threads: int | None = None,
@@ -93,6 +96,8 @@ def compile(
         Name of the model; that of the file or the graph by default.
     cc : str, optional
         The C compiler's command; found by itself otherwise.
+    winograd : bool
+        Allow Winograd's filtering for 3x3 convolutions: faster, and a little less exact.
     jobs : int, optional
         Processes that compile kernels; as many as there are processors by default.
     cache : bool
@@ -121,7 +126,8 @@ def compile(
         raise CompileError(f"unknown kind of artifact '{emit}'", expected=f"one of: {', '.join(EMITS)}")
     if level not in range(4):
         raise CompileError(f"unknown optimisation level {level!r}", expected="0, 1, 2 or 3")
-    options = Options(level, dict(dims or {}), default_jobs() if jobs is None else jobs, cache, progress=progress)
+    jobs = default_jobs() if jobs is None else jobs
+    options = Options(level, dict(dims or {}), jobs, winograd, cache, progress=progress)
     source = Path(model) if isinstance(model, (str, os.PathLike)) else model
     if output is not None:
         place = Path(output)

@@ -45,6 +45,8 @@ class Options:
         Values for symbolic dimensions.
     jobs : int
         Processes that compile kernels.
+    winograd : bool
+        Allow Winograd's filtering, which is faster and a little less exact: see transform/winograd.py.
     cache : bool
         Take from the user's store what was compiled before, and keep what is compiled now.
     print_after : sequence of str
@@ -58,6 +60,7 @@ class Options:
     level: int = 3
     dims: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 1
+    winograd: bool = True
     cache: bool = True
     print_after: Sequence[str] = ()
     emit: Callable[[str], None] = print
@@ -114,7 +117,8 @@ def optimize(
     """Import a model and run the passes."""
     options.report("import")
     module = import_model(source, options.dims, name)
-    return run_pipeline(module, PassContext(target, options.level), options.print_after, options.emit)
+    context = PassContext(target, options.level, {"winograd.enabled": options.winograd})
+    return run_pipeline(module, context, options.print_after, options.emit)
 
 
 def compile_model(

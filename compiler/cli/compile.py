@@ -19,6 +19,7 @@ from .shared import (
     size_text,
     target_option,
     verbosity_options,
+    winograd_option,
     write_error,
 )
 
@@ -51,6 +52,7 @@ _TEXTS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
 @click.option("--name", help="Name of the model in C. Default: the file's.")
 @click.option("--cc", metavar="COMMAND", help="C compiler. Default: found by itself.")
 @click.option("--external-weights", is_flag=True, help="Keep the weights in a file beside the library.")
+@winograd_option
 @jobs_option
 @cache_option
 @print_option
@@ -65,6 +67,7 @@ def compile_command(
     name: str | None,
     cc: str | None,
     external_weights: bool,
+    no_winograd: bool,
     jobs: int | None,
     no_cache: bool,
     print_after: tuple[str, ...],
@@ -84,7 +87,8 @@ def compile_command(
     emit = emit or _emit(found, output)
     start = time.perf_counter()
     with progress(verbose, quiet) as tell:
-        options = Options(level, given, jobs or default_jobs(), not no_cache, print_after, write_error, tell)
+        jobs = jobs or default_jobs()
+        options = Options(level, given, jobs, not no_winograd, not no_cache, print_after, write_error, tell)
         if emit in _TEXTS:
             _write_text(model, found, emit, output, options, name)
             return

@@ -31,6 +31,9 @@ jobs_option = click.option(
 cache_option = click.option(
     "--no-cache", is_flag=True, help="Compile everything anew, and keep nothing. See ONNXC_CACHE_DIR in the README."
 )
+winograd_option = click.option(
+    "--no-winograd", is_flag=True, help="Sum up 3x3 convolutions directly: slower, and a little more exact."
+)
 print_option = click.option(
     "--print-ir-after",
     "print_after",

@@ -165,46 +165,44 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     batch, _, height, width, _ = T.result_shape()
     high, wide = attrs.group
     groups = (batch, -(-height // tile) // high, -(-width // tile) // wide)
-    group = (high, wide)
+    tiles = high * wide
 
-    def transformed_rows(n: Any, gy: Any, gx: Any, c: Any, r: Any, x: Any, i: Any, b: Any, lane: Any) -> Any:
-        row, column = (gy * high + r) * tile, (gx * wide + x) * tile
+    def transformed_rows(n: Any, gy: Any, gx: Any, c: Any, t: Any, i: Any, b: Any, lane: Any) -> Any:
+        row = (gy * high + T.floor_div(t, wide)) * tile
+        column = (gx * wide + T.floor_mod(t, wide)) * tile
         window = [padded(n, c, row + a, column + b, lane) for a in range(points)]
         return _pick(T, i, _transform_input(T, tile, window))
 
-    half = T.compute((*groups, in_chunks, *group, points, points, in_block), transformed_rows, "winograd_input_rows")
+    half = T.compute((*groups, in_chunks, tiles, points, points, in_block), transformed_rows, "winograd_input_rows")
 
-    def transformed(n: Any, gy: Any, gx: Any, i: Any, j: Any, c: Any, r: Any, x: Any, lane: Any) -> Any:
-        return _pick(T, j, _transform_input(T, tile, [half(n, gy, gx, c, r, x, i, b, lane) for b in range(points)]))
+    def transformed(n: Any, gy: Any, gx: Any, i: Any, j: Any, c: Any, t: Any, lane: Any) -> Any:
+        return _pick(T, j, _transform_input(T, tile, [half(n, gy, gx, c, t, i, b, lane) for b in range(points)]))
 
-    inputs = T.compute((*groups, points, points, in_chunks, *group, in_block), transformed, "winograd_input")
+    inputs = T.compute((*groups, points, points, in_chunks, tiles, in_block), transformed, "winograd_input")
     chunk, channel = T.reduce_axis(in_chunks, "icc"), T.reduce_axis(in_block, "ic")
 
-    def product(n: Any, gy: Any, gx: Any, k: Any, i: Any, j: Any, r: Any, x: Any, lane: Any) -> Any:
-        value = inputs(n, gy, gx, i, j, chunk, r, x, channel) * weights(k, i, j, chunk, channel, lane)
+    # One axis for the tiles of a group: the schedule cuts it as it likes.
+    def product(n: Any, gy: Any, gx: Any, k: Any, i: Any, j: Any, t: Any, lane: Any) -> Any:
+        value = inputs(n, gy, gx, i, j, chunk, t, channel) * weights(k, i, j, chunk, channel, lane)
         return T.sum(value, [chunk, channel])
 
-    products = T.compute((*groups, chunks, points, points, *group, out_block), product, "winograd_product")
+    products = T.compute((*groups, chunks, points, points, tiles, out_block), product, "winograd_product")
 
-    def output_rows(n: Any, gy: Any, gx: Any, k: Any, r: Any, x: Any, i: Any, b: Any, lane: Any) -> Any:
-        return _pick(
-            T, i, _transform_output(T, tile, [products(n, gy, gx, k, a, b, r, x, lane) for a in range(points)])
-        )
+    def output_rows(n: Any, gy: Any, gx: Any, k: Any, t: Any, i: Any, b: Any, lane: Any) -> Any:
+        return _pick(T, i, _transform_output(T, tile, [products(n, gy, gx, k, a, b, t, lane) for a in range(points)]))
 
-    half_out = T.compute((*groups, chunks, *group, tile, points, out_block), output_rows, "winograd_output_rows")
+    half_out = T.compute((*groups, chunks, tiles, tile, points, out_block), output_rows, "winograd_output_rows")
 
-    def output(n: Any, gy: Any, gx: Any, k: Any, r: Any, x: Any, i: Any, j: Any, lane: Any) -> Any:
-        return _pick(
-            T, j, _transform_output(T, tile, [half_out(n, gy, gx, k, r, x, i, b, lane) for b in range(points)])
-        )
+    def output(n: Any, gy: Any, gx: Any, k: Any, t: Any, i: Any, j: Any, lane: Any) -> Any:
+        return _pick(T, j, _transform_output(T, tile, [half_out(n, gy, gx, k, t, i, b, lane) for b in range(points)]))
 
-    tiles = T.compute((*groups, chunks, *group, tile, tile, out_block), output, "winograd_output")
+    result = T.compute((*groups, chunks, tiles, tile, tile, out_block), output, "winograd_output")
 
     def untile(n: Any, k: Any, y: Any, x: Any, lane: Any) -> Any:
         row, column = T.floor_div(y, tile), T.floor_div(x, tile)
         group_of = (T.floor_div(row, high), T.floor_div(column, wide))
-        within = (T.floor_mod(row, high), T.floor_mod(column, wide), T.floor_mod(y, tile), T.floor_mod(x, tile))
-        value = tiles(n, *group_of, k, *within, lane)
+        t = T.floor_mod(row, high) * wide + T.floor_mod(column, wide)
+        value = result(n, *group_of, k, t, T.floor_mod(y, tile), T.floor_mod(x, tile), lane)
         return value if bias is None else value + bias(k, lane)
 
     return T.compute(T.result_shape(), untile, "winograd_untile")

@@ -6,6 +6,7 @@ instead of 9. A model of the time decides; ``--no-winograd`` keeps the direct su
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from .. import op as relay_op
 from ..op.nn_conv_blocked import unpack_weights
 from ..op.nn_conv_winograd import padding_of_tiles, transform_weights
+from ..relay.dimension import Dimension
 from ..relay.expr import Binding, Call, Constant, Function, Module
 from ..relay.types import TensorType
 from ..target import Target
@@ -24,7 +26,7 @@ MOST_TILES = 28
 
 def _run(module: Module, context: PassContext) -> Module:
     target = context.target
-    if target is None or target.vector_bits == 0 or context.options.get("winograd.off"):
+    if target is None or target.vector_bits == 0 or not context.options.get("winograd.enabled", True):
         return module
     return map_functions(module, partial(_rewrite, target))
 
@@ -47,8 +49,9 @@ def _convert(call: Call, result: Any, target: Target) -> Call | None:
     chunks, in_chunks, *window, in_block, out_block = weights.array.shape
     if window != [3, 3] or {*attrs.strides, *attrs.dilations} != {1}:
         return None
-    sizes = result.shape[2:4]
-    if not all(isinstance(s, int) for s in (*sizes, *data_type.shape[2:4])):
+    sizes = _numbers(result.shape[2:4])
+    data_sizes = _numbers(data_type.shape[2:4])
+    if sizes is None or data_sizes is None:
         return None
     batch = data_type.shape[0] if isinstance(data_type.shape[0], int) else 1
     in_channels, out_channels = in_chunks * in_block, chunks * out_block
@@ -61,12 +64,17 @@ def _convert(call: Call, result: Any, target: Target) -> Call | None:
         {
             "tile": best,
             "group": _group(best, sizes, in_channels, out_block, target),
-            "padding": padding_of_tiles(sizes, data_type.shape[2:4], attrs.padding[:2], best),
+            "padding": padding_of_tiles(sizes, data_sizes, attrs.padding[:2], best),
             "sizes": sizes,
         },
     )
     packed = Constant(transformed, f"{weights.name}.winograd")
     return Call("nn.conv_winograd", (data, packed, *bias), full, call.location)
+
+
+def _numbers(sizes: Sequence[Dimension]) -> tuple[int, ...] | None:
+    numbers = tuple(s for s in sizes if isinstance(s, int))
+    return numbers if len(numbers) == len(sizes) else None
 
 
 def _group(tile: int, sizes: tuple[int, ...], in_channels: int, out_block: int, target: Target) -> tuple[int, int]:

@@ -32,7 +32,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         if name.endswith("_pad"):
             schedule_elementwise(sch, block)
     (writer,) = sch.get_consumers(blocks["winograd_output"])
-    _transform_input(sch, blocks["winograd_input_rows"], blocks["winograd_input"])
+    _transform_input(sch, blocks["winograd_input_rows"], blocks["winograd_input"], wide)
 
     batch, chunk, y, x, lane = sch.get_loops(writer)
     rows, row, i = sch.split(y, [None, high, tile])
@@ -53,8 +53,9 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     return sch.mod["main"]
 
 
-def _transform_input(sch: Any, rows: Any, transformed: Any) -> None:
-    *groups, i, j, c, r, x, lane = sch.get_loops(transformed)
+def _transform_input(sch: Any, rows: Any, transformed: Any, wide: int) -> None:
+    *groups, i, j, c, t, lane = sch.get_loops(transformed)
+    r, x = sch.split(t, [None, wide])
     sch.reorder(*groups, c, r, x, i, j, lane)
     b.parallel(sch, [*groups, c, r])
     sch.unroll(i)
@@ -69,10 +70,9 @@ def _transform_input(sch: Any, rows: Any, transformed: Any) -> None:
 
 def _multiply(sch: Any, product: Any, target: Target, knobs: Knobs) -> None:
     """A tile of pixels' tiles times a block of channels stays in registers."""
-    *_, i, j, r, x, lane, chunk, channel = sch.get_loops(product)
+    *_, i, j, tiles, lane, chunk, channel = sch.get_loops(product)
     block = b.extent(sch, lane)
     assert block is not None
-    tiles = sch.fuse(r, x)
     count = b.extent(sch, tiles)
     most = max(1, accumulators(target) // max(1, block // target.lanes()))
     options = [d for d in divisors(count) if d <= most]
