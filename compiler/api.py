@@ -33,6 +33,7 @@ def compile(
     cc: str | None = ...,
     winograd: bool = ...,
     jobs: int | None = ...,
+    profile: bool = ...,
     cache: bool = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
@@ -53,6 +54,7 @@ def compile(
     cc: str | None = ...,
     winograd: bool = ...,
     jobs: int | None = ...,
+    profile: bool = ...,
     cache: bool = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
@@ -72,6 +74,7 @@ def compile(
     cc: str | None = None,
     winograd: bool = True,
     jobs: int | None = None,
+    profile: bool = False,
     cache: bool = True,
     threads: int | None = None,
     external_weights: bool = False,
@@ -100,6 +103,8 @@ def compile(
         Allow Winograd's filtering for 3x3 convolutions: faster, and a little less exact.
     jobs : int, optional
         Processes that compile kernels; as many as there are processors by default.
+    profile : bool
+        Make a model that measures what each of its kernels takes: see `Model.profile`.
     cache : bool
         Take from the user's cache what was compiled before, and keep there what is compiled now.
     threads : int, optional
@@ -126,8 +131,15 @@ def compile(
         raise CompileError(f"unknown kind of artifact '{emit}'", expected=f"one of: {', '.join(EMITS)}")
     if level not in range(4):
         raise CompileError(f"unknown optimisation level {level!r}", expected="0, 1, 2 or 3")
-    jobs = default_jobs() if jobs is None else jobs
-    options = Options(level, dict(dims or {}), jobs, winograd, cache, progress=progress)
+    options = Options(
+        level=level,
+        dims=dict(dims or {}),
+        jobs=default_jobs() if jobs is None else jobs,
+        winograd=winograd,
+        profile=profile,
+        cache=cache,
+        progress=progress,
+    )
     source = Path(model) if isinstance(model, (str, os.PathLike)) else model
     if output is not None:
         place = Path(output)

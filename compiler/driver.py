@@ -47,6 +47,8 @@ class Options:
         Processes that compile kernels.
     winograd : bool
         Allow Winograd's filtering, which is faster and a little less exact: see transform/winograd.py.
+    profile : bool
+        Make a model whose steps can be timed.
     cache : bool
         Take from the user's store what was compiled before, and keep what is compiled now.
     print_after : sequence of str
@@ -61,6 +63,7 @@ class Options:
     dims: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 1
     winograd: bool = True
+    profile: bool = False
     cache: bool = True
     print_after: Sequence[str] = ()
     emit: Callable[[str], None] = print
@@ -137,8 +140,9 @@ def compile_model(
     symbols = model_symbols(module.main)
     alignment = 64 if target.hosted else 16
     program = build_program(module, kernels, symbols, alignment)
-    facts = {"level": options.level, "dims": dict(sorted(options.dims.items()))}
-    return Compiled(module, program, tuple(kernels.values()), target, hash_model(module, target, options), facts)
+    facts = {"level": options.level, "dims": dict(sorted(options.dims.items())), "profile": options.profile}
+    model_hash = hash_model(module, target, options)
+    return Compiled(module, program, tuple(kernels.values()), target, model_hash, options.profile, facts)
 
 
 def check_types(module: Module) -> None:
@@ -212,4 +216,5 @@ def hash_model(module: Module, target: Target, options: Options) -> str:
 
     text = print_module(module)
     facts: Any = {"module": text, "target": target.name, "cpu": target.cpu, "features": target.features}
-    return hashlib.sha256(json.dumps([facts, options.level], sort_keys=True, default=str).encode()).hexdigest()
+    everything = json.dumps([facts, options.level, options.profile], sort_keys=True, default=str)
+    return hashlib.sha256(everything.encode()).hexdigest()

@@ -15,6 +15,7 @@ from .shared import (
     level_option,
     parse_dims,
     print_option,
+    profile_option,
     progress,
     size_text,
     target_option,
@@ -54,6 +55,7 @@ _TEXTS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
 @click.option("--external-weights", is_flag=True, help="Keep the weights in a file beside the library.")
 @winograd_option
 @jobs_option
+@profile_option
 @cache_option
 @print_option
 @verbosity_options
@@ -69,6 +71,7 @@ def compile_command(
     external_weights: bool,
     no_winograd: bool,
     jobs: int | None,
+    profile: bool,
     no_cache: bool,
     print_after: tuple[str, ...],
     verbose: bool,
@@ -87,8 +90,17 @@ def compile_command(
     emit = emit or _emit(found, output)
     start = time.perf_counter()
     with progress(verbose, quiet) as tell:
-        jobs = jobs or default_jobs()
-        options = Options(level, given, jobs, not no_winograd, not no_cache, print_after, write_error, tell)
+        options = Options(
+            level=level,
+            dims=given,
+            jobs=jobs or default_jobs(),
+            winograd=not no_winograd,
+            profile=profile,
+            cache=not no_cache,
+            print_after=print_after,
+            emit=write_error,
+            progress=tell,
+        )
         if emit in _TEXTS:
             _write_text(model, found, emit, output, options, name)
             return

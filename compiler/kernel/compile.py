@@ -10,7 +10,7 @@ from ..target import Target
 from .elf import rename_symbols
 from .kernel import NAMELESS, Kernel, KernelCode, Phase, phase_symbol
 from .knobs import Knobs
-from .primitive import arithmetic, function_symbols, heaviest_location
+from .primitive import arithmetic, function_symbols, heaviest_location, moved_bytes, multiply_adds, operators
 
 
 def compile_kernel(function: Function, symbol: str, target: Target, knobs: Knobs | None = None) -> Kernel:
@@ -63,6 +63,9 @@ def named_kernel(function: Function, code: KernelCode, symbol: str) -> Kernel:
         code.source.replace(NAMELESS, symbol),
         arithmetic(function),
         function.attrs.get("inplace"),
+        operators(function),
+        multiply_adds(function),
+        moved_bytes(function),
     )
 
 

@@ -88,6 +88,9 @@ class Op:
     arithmetic : callable, optional
         ``(attrs, argument types) -> Dimension``: a rough count of the operations, for deciding on threads; without it
         it is guessed from the results' sizes.
+    multiply_adds : callable, optional
+        ``(attrs, argument types, result types) -> Dimension``: how many multiplications with an addition it takes, for
+        operators that consist of them.
     """
 
     name: str
@@ -101,6 +104,7 @@ class Op:
     view: bool = False
     contiguous: Callable[[Attrs, Sequence[Type]], bool] | None = None
     arithmetic: Callable[[Attrs, Sequence[TensorType]], Dimension] | None = None
+    multiply_adds: Callable[[Attrs, Sequence[TensorType], Sequence[TensorType]], Dimension] | None = None
 
 
 _registry: dict[str, Op] = {}

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
+from ..relay.dimension import Dimension
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
@@ -208,6 +209,12 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     return T.compute(T.result_shape(), untile, "winograd_untile")
 
 
+def _multiply_adds(attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> Dimension:
+    """Those of the products, without the transforms: each tile takes every weight once."""
+    rows, columns = (-(-size // attrs.tile) for size in attrs.sizes)
+    return args[0].shape[0] * args[1].size * (rows * columns)
+
+
 register(
     Op(
         "nn.conv_winograd",
@@ -216,5 +223,6 @@ register(
         _reference,
         _compute,
         attributes={"tile": REQUIRED, "group": (1, 1), "padding": REQUIRED, "sizes": REQUIRED},
+        multiply_adds=_multiply_adds,
     )
 )

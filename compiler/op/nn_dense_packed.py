@@ -88,5 +88,6 @@ register(
         _reference,
         _compute,
         attributes={"units": REQUIRED, "row_tile": 1},
+        multiply_adds=lambda attrs, args, results: results[0].size * args[0].shape[1],
     )
 )

@@ -13,6 +13,7 @@ import numpy as np
 from ..relay.expr import Attrs
 from .base import REQUIRED, FusionKind, Op, broadcast_at, broadcast_extents, get, register
 from .nn_dense_packed import choose_row_tile
+from .nn_matmul import matmul_multiply_adds
 
 
 def _plain(attrs: Attrs) -> Attrs:
@@ -70,5 +71,6 @@ register(
         _reference,
         _compute,
         attributes={"transpose_a": False, "transpose_b": False, "row_tile": REQUIRED, "block": REQUIRED},
+        multiply_adds=matmul_multiply_adds,
     )
 )

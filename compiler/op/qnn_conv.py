@@ -73,5 +73,6 @@ register(
         _reference,
         _compute,
         attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1, "zero_point": 0},
+        multiply_adds=get("nn.conv").multiply_adds,
     )
 )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
+from ..relay.dimension import product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, check_dtype, get, register, tensors
@@ -165,5 +166,6 @@ register(
             "column_tile": 0,
             "depthwise": False,
         },
+        multiply_adds=lambda attrs, args, results: results[0].size * product(args[1].shape[1:-2]) * QUAD,
     )
 )
