@@ -213,6 +213,16 @@ PRODUCTS = [
         _PRODUCT * 2,
         {"N": (1, 2), "M": (1, 7, 17), "K": (1, 16)},
     ),
+    Case(
+        "narrow_tiles",
+        lambda g: [
+            _dense(g, g.input("M", 5), 70),
+            g("nn.relu", g("nn.matmul", g.input("M", 5), g.input(5, "N"))),
+            g("nn.matmul", g.input(29, 5), g.input(5, 70)),
+        ],
+        _PRODUCT * 3,
+        {"M": (0, 1, 2, 3, 4, 8, 11, 14, 15, 30), "N": (1, 8, 16, 17, 33, 70)},
+    ),
     Case("attention", _attention, ("matmul", "matmul"), {"N": (1, 2), "M": (1, 7, 17)}),
     Case(
         "vectors",
