@@ -31,10 +31,10 @@ def compile(
     dims: Mapping[str, int] | None = ...,
     name: str | None = ...,
     cc: str | None = ...,
-    winograd: bool = ...,
     jobs: int | None = ...,
-    profile: bool = ...,
     cache: bool = ...,
+    tuning_db: str | os.PathLike[str] | None = ...,
+    tuned: bool = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
     progress: Callable[[str, int, int], None] | None = ...,
@@ -52,10 +52,10 @@ def compile(
     dims: Mapping[str, int] | None = ...,
     name: str | None = ...,
     cc: str | None = ...,
-    winograd: bool = ...,
     jobs: int | None = ...,
-    profile: bool = ...,
     cache: bool = ...,
+    tuning_db: str | os.PathLike[str] | None = ...,
+    tuned: bool = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
     progress: Callable[[str, int, int], None] | None = ...,
@@ -72,10 +72,10 @@ def compile(
     dims: Mapping[str, int] | None = None,
     name: str | None = None,
     cc: str | None = None,
-    winograd: bool = True,
     jobs: int | None = None,
-    profile: bool = False,
     cache: bool = True,
+    tuning_db: str | os.PathLike[str] | None = None,
+    tuned: bool = True,
     threads: int | None = None,
     external_weights: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
@@ -99,14 +99,14 @@ def compile(
         Name of the model; that of the file or the graph by default.
     cc : str, optional
         The C compiler's command; found by itself otherwise.
-    winograd : bool
-        Allow Winograd's filtering for 3x3 convolutions: faster, and a little less exact.
     jobs : int, optional
         Processes that compile kernels; as many as there are processors by default.
-    profile : bool
-        Make a model that measures what each of its kernels takes: see `Model.profile`.
     cache : bool
         Take from the user's cache what was compiled before, and keep there what is compiled now.
+    tuning_db : path, optional
+        What ``onnxc tune`` has found out about this model's kernels, or an export of it.
+    tuned : bool
+        Use it, and what ships with onnxc; False: every kernel's defaults.
     threads : int, optional
         Threads of the loaded model: see `load`.
     external_weights : bool
@@ -132,12 +132,12 @@ def compile(
     if level not in range(4):
         raise CompileError(f"unknown optimisation level {level!r}", expected="0, 1, 2 or 3")
     options = Options(
-        level=level,
-        dims=dict(dims or {}),
-        jobs=default_jobs() if jobs is None else jobs,
-        winograd=winograd,
-        profile=profile,
-        cache=cache,
+        level,
+        dict(dims or {}),
+        default_jobs() if jobs is None else jobs,
+        cache,
+        None if tuning_db is None else Path(tuning_db),
+        tuned,
         progress=progress,
     )
     source = Path(model) if isinstance(model, (str, os.PathLike)) else model

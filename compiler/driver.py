@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ from .artifact.listing import listing
 from .artifact.package import Artifact, layout, package
 from .artifact.staging import check_writable
 from .artifact.toolchain import find_compiler
+from .autotune.cost_model import CostModel, NoModel, RankingModel
+from .autotune.database import Database
+from .autotune.laboratory import ExecutorLaboratory, open_executor
+from .autotune.records import Records
+from .autotune.tuner import Progress, Result, TuneOptions, Tuner
+from .autotune.workload import extract
 from .diagnostics import NOWHERE, CompileError, Location, located
 from .executor.names import C_TYPES, identifier, identifiers
 from .executor.program import build_program
@@ -45,12 +52,12 @@ class Options:
         Values for symbolic dimensions.
     jobs : int
         Processes that compile kernels.
-    winograd : bool
-        Allow Winograd's filtering, which is faster and a little less exact: see transform/winograd.py.
-    profile : bool
-        Make a model whose steps can be timed.
     cache : bool
         Take from the user's store what was compiled before, and keep what is compiled now.
+    tuning_db : Path or None
+        Trials of kernels: see `autotune.records`. Asked before what ships with the package.
+    tuned : bool
+        Use records at all; False: every kernel's defaults.
     print_after : sequence of str
         Names of passes after which the module is printed; ``all`` for every one.
     emit : callable
@@ -62,15 +69,21 @@ class Options:
     level: int = 3
     dims: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 1
-    winograd: bool = True
-    profile: bool = False
     cache: bool = True
+    tuning_db: Path | None = None
+    tuned: bool = True
     print_after: Sequence[str] = ()
     emit: Callable[[str], None] = print
     progress: Callable[[str, int, int], None] | None = None
 
     def store(self) -> Store | None:
         return user_store() if self.cache else None
+
+    def records(self) -> Records:
+        """What is known about the kernels' knobs."""
+        if not self.tuned:
+            return Records(shipped=False)
+        return Records([] if self.tuning_db is None else [self.tuning_db])
 
     def report(self, stage: str, done: int = 0, total: int = 1) -> None:
         if self.progress is not None:
@@ -111,7 +124,8 @@ def show(
 ) -> str:
     """ONNX model -> text for people: see `artifact.listing`."""
     module = optimize(source, target, options, name)
-    return listing(module, target, form, lambda done, total: options.report("kernels", done, total))
+    choose = partial(options.records().choices, target=target)
+    return listing(module, target, form, choose, lambda done, total: options.report("kernels", done, total))
 
 
 def optimize(
@@ -120,8 +134,7 @@ def optimize(
     """Import a model and run the passes."""
     options.report("import")
     module = import_model(source, options.dims, name)
-    context = PassContext(target, options.level, {"winograd.enabled": options.winograd})
-    return run_pipeline(module, context, options.print_after, options.emit)
+    return run_pipeline(module, PassContext(target, options.level), options.print_after, options.emit)
 
 
 def compile_model(
@@ -140,9 +153,57 @@ def compile_model(
     symbols = model_symbols(module.main)
     alignment = 64 if target.hosted else 16
     program = build_program(module, kernels, symbols, alignment)
-    facts = {"level": options.level, "dims": dict(sorted(options.dims.items())), "profile": options.profile}
-    model_hash = hash_model(module, target, options)
-    return Compiled(module, program, tuple(kernels.values()), target, model_hash, options.profile, facts)
+    facts = {"level": options.level, "dims": dict(sorted(options.dims.items()))}
+    return Compiled(module, program, tuple(kernels.values()), target, hash_model(module, target, options), facts)
+
+
+def tune(
+    source: str | Path | bytes | onnx.ModelProto,
+    target: Target,
+    options: Options,
+    search: TuneOptions,
+    database: Path,
+    *,
+    executor: str | None = None,
+    cost_model: bool = True,
+    tell: Callable[[Progress], None] = lambda progress: None,
+    name: str | None = None,
+    cc: str | None = None,
+) -> Result:
+    """Search for the best choices for a model's kernels: see `autotune.tuner`.
+
+    Parameters
+    ----------
+    source, target, options, name, cc
+        As for `build`; `options.jobs` is how many candidates are built at a time.
+    search : TuneOptions
+    database : Path
+        Keeps all trials; made if there is none.
+    executor : str, optional
+        Address of a Dask scheduler, whose workers build and measure.
+    cost_model : bool
+        Let a model choose what to measure; it needs XGBoost.
+    tell : callable
+        Is called with the progress after each trial.
+
+    Raises
+    ------
+    CompileError
+        The model or an option is wrong, or something that the search needs is missing.
+    """
+    if target.kernel_format != "object" or not target.hosted:
+        raise CompileError(
+            f"kernels for target {target.name} cannot be tuned", expected="a target with an operating system"
+        )
+    compiler = find_compiler(target, cc)
+    model: CostModel = RankingModel(search.seed, options.jobs) if cost_model else NoModel()
+    trials = Database(database, create=True)
+    module = optimize(source, target, options, name)
+    check_types(module)
+    workloads = extract(module, target, options.dims)
+    with open_executor(executor, options.jobs) as (workers, count):
+        laboratory = ExecutorLaboratory(workers, count, target, compiler)
+        return Tuner(workloads, laboratory, trials, model, search, tell).run()
 
 
 def check_types(module: Module) -> None:
@@ -205,6 +266,7 @@ def compile_kernels(module: Module, target: Target, options: Options) -> dict[st
         target,
         store=options.store(),
         jobs=options.jobs,
+        choose=partial(options.records().choices, target=target),
         progress=lambda done, total: options.report("kernels", done, total),
     )
     return dict(zip(primitives, compiled.values(), strict=True))
@@ -216,5 +278,4 @@ def hash_model(module: Module, target: Target, options: Options) -> str:
 
     text = print_module(module)
     facts: Any = {"module": text, "target": target.name, "cpu": target.cpu, "features": target.features}
-    everything = json.dumps([facts, options.level, options.profile], sort_keys=True, default=str)
-    return hashlib.sha256(everything.encode()).hexdigest()
+    return hashlib.sha256(json.dumps([facts, options.level], sort_keys=True, default=str).encode()).hexdigest()

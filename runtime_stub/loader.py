@@ -10,9 +10,8 @@ import numpy as np
 from .errors import InputError, LoadError, RunError
 from .library import Library, TensorInfo
 from .model import Model
-from .profile import StepProfile
 
-__all__ = ["InputError", "LoadError", "Model", "RunError", "StepProfile", "TensorInfo", "load"]
+__all__ = ["InputError", "LoadError", "Model", "RunError", "TensorInfo", "load"]
 
 
 def load(

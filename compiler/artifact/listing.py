@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..executor.names import c_comment
 from ..kernel.compile import kernel_listing
-from ..relay.expr import Module
+from ..kernel.knobs import Knobs, Option
+from ..relay.expr import Function, Module
 from ..relay.printer import print_module
 from ..target import Target
 
@@ -17,7 +18,13 @@ LISTINGS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
 _COMMENTS = {"tir": "# {}", "llvm": "; {}", "asm": "# {}"}
 
 
-def listing(module: Module, target: Target, form: str, progress: Callable[[int, int], None]) -> str:
+def listing(
+    module: Module,
+    target: Target,
+    form: str,
+    choose: Callable[[Function], Mapping[str, Option]],
+    progress: Callable[[int, int], None],
+) -> str:
     """Text of an optimised module.
 
     Parameters
@@ -26,6 +33,8 @@ def listing(module: Module, target: Target, form: str, progress: Callable[[int, 
     target : Target
     form : str
         ``relay``: the module; ``tir``, ``llvm``, ``asm``: its kernels, one after the other.
+    choose : callable
+        What tuning records choose for a kernel's knobs.
     progress : callable
         Told how many of how many kernels are done.
     """
@@ -38,5 +47,5 @@ def listing(module: Module, target: Target, form: str, progress: Callable[[int, 
     for index, (name, function) in enumerate(primitives.items()):
         progress(index, len(primitives))
         head = _COMMENTS[form].format(f"---- kernel {c_comment(name)}")
-        parts.append(f"{head}\n{kernel_listing(function, name, target, form).strip()}\n")
+        parts.append(f"{head}\n{kernel_listing(function, name, target, form, Knobs(choose(function))).strip()}\n")
     return "\n".join(parts)

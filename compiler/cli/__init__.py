@@ -1,4 +1,4 @@
-"""The command line: ``onnxc compile | run | inspect | opt | targets``, one file for each command.
+"""The command line: ``onnxc compile | run | tune | tuning-db | inspect | opt | targets``, one file for each command.
 
 The files import click alone at their top, so that help comes at once; what a command needs it imports when it runs.
 
@@ -19,6 +19,8 @@ from .inspect import inspect_command
 from .opt import opt_command
 from .run import run_command
 from .targets import targets_command
+from .tune import tune_command
+from .tuning_db import tuning_db_group
 
 USER_ERROR, USAGE_ERROR, INTERNAL_ERROR, INTERRUPTED = 1, 2, 70, 130
 
@@ -37,7 +39,10 @@ def cli() -> None:
     """Compile ONNX models ahead of time: to a shared library, a static library or plain C."""
 
 
-for _command in (compile_command, run_command, inspect_command, opt_command, targets_command):
+_COMMANDS = (
+    compile_command, run_command, tune_command, tuning_db_group, inspect_command, opt_command, targets_command,
+)  # fmt: skip
+for _command in _COMMANDS:
     cli.add_command(_command)
 
 

@@ -15,12 +15,10 @@ from .shared import (
     level_option,
     parse_dims,
     print_option,
-    profile_option,
     progress,
     size_text,
     target_option,
     verbosity_options,
-    winograd_option,
     write_error,
 )
 
@@ -53,10 +51,15 @@ _TEXTS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
 @click.option("--name", help="Name of the model in C. Default: the file's.")
 @click.option("--cc", metavar="COMMAND", help="C compiler. Default: found by itself.")
 @click.option("--external-weights", is_flag=True, help="Keep the weights in a file beside the library.")
-@winograd_option
 @jobs_option
-@profile_option
 @cache_option
+@click.option(
+    "--tuning-db",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What 'onnxc tune' found out, or an export of it.",
+)
+@click.option("--untuned", is_flag=True, help="Use no tuning records, not even those that come with onnxc.")
 @print_option
 @verbosity_options
 def compile_command(
@@ -69,10 +72,10 @@ def compile_command(
     name: str | None,
     cc: str | None,
     external_weights: bool,
-    no_winograd: bool,
     jobs: int | None,
-    profile: bool,
     no_cache: bool,
+    tuning_db: Path | None,
+    untuned: bool,
     print_after: tuple[str, ...],
     verbose: bool,
     quiet: bool,
@@ -91,15 +94,7 @@ def compile_command(
     start = time.perf_counter()
     with progress(verbose, quiet) as tell:
         options = Options(
-            level=level,
-            dims=given,
-            jobs=jobs or default_jobs(),
-            winograd=not no_winograd,
-            profile=profile,
-            cache=not no_cache,
-            print_after=print_after,
-            emit=write_error,
-            progress=tell,
+            level, given, jobs or default_jobs(), not no_cache, tuning_db, not untuned, print_after, write_error, tell
         )
         if emit in _TEXTS:
             _write_text(model, found, emit, output, options, name)

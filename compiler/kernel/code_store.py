@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache, partial
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 
 from .. import op as relay_op
 from ..diagnostics import CompileError
@@ -17,6 +19,7 @@ from ..relay.printer import canonical_text
 from ..store import digest_of
 from ..target import Target
 from .kernel import KernelCode
+from .knobs import Option
 
 #: What decides about the code of a kernel besides the function and the target: rooms and modules of onnxc, and TVM.
 _SOURCES = ("diagnostics.py", "target.py", "relay", "op", "kernel")
@@ -25,10 +28,13 @@ _TOOLS = ("apache-tvm", "apache-tvm-ffi", "numpy")
 #: Facts about a target that no kernel depends on. Its name stands in none, so that targets of the same kind share.
 _FOR_OTHERS = ("name", "aliases", "description", "toolchain", "required_cpu_features", "ram_bytes", "flash_bytes")
 
+#: Of knobs: without a tuning record.
+NO_CHOICES: Mapping[str, Option] = MappingProxyType({})
+
 _PACKAGE = __name__.split(".")[0]
 
 
-def code_name(function: Function, target: Target) -> str | None:
+def code_name(function: Function, target: Target, choices: Mapping[str, Option] = NO_CHOICES) -> str | None:
     """The name of the code for a function: a digest of all that it depends on.
 
     None where that cannot be told: operators or schedules that are not onnxc's own may change unseen.
@@ -36,7 +42,8 @@ def code_name(function: Function, target: Target) -> str | None:
     if not target.schedules.startswith(f"{_PACKAGE}.") or not all(map(_is_own, _operators(function))):
         return None
     facts = {key: value for key, value in asdict(target).items() if key not in _FOR_OTHERS}
-    return digest_of([compiler_digest(), json.dumps(facts, sort_keys=True), canonical_text(function)])
+    known = json.dumps([facts, dict(choices)], sort_keys=True)
+    return digest_of([compiler_digest(), known, canonical_text(function)])
 
 
 @cache

@@ -16,6 +16,7 @@ from ..target import Target
 from .code_store import code_name, decode_code, encode_code
 from .compile import compile_code, named_kernel
 from .kernel import Kernel, KernelCode
+from .knobs import Knobs, Option
 
 #: From so many kernels on, worker processes save more than they cost: they import TVM, all at the same time, which
 #: takes 1.3 s; a kernel takes 0.05 to 0.3 s. Fewer where this process would have to import TVM as well.
@@ -29,6 +30,7 @@ def compile_kernels(
     *,
     store: Store | None = None,
     jobs: int = 1,
+    choose: Callable[[Function], Mapping[str, Option]] = lambda function: {},
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Kernel]:
     """Compile primitive functions.
@@ -42,6 +44,8 @@ def compile_kernels(
         Has the code of kernels that were compiled before, and gets that of the others.
     jobs : int
         Processes that may work at the same time.
+    choose : callable
+        What a tuning record chooses for a function's knobs; see `knobs.Knobs`.
     progress : callable
         Told how many of how many kernels are done.
 
@@ -55,7 +59,8 @@ def compile_kernels(
     CompileError
         A kernel cannot be compiled, or a process that compiles ended before its time.
     """
-    names = {symbol: code_name(function, target) if store else None for symbol, function in functions.items()}
+    chosen = {symbol: choose(function) for symbol, function in functions.items()}
+    names = {s: code_name(f, target, chosen[s]) if store else None for s, f in functions.items()}
     codes: dict[str, KernelCode] = {}
     for symbol, name in names.items():
         data = store.get(name) if store and name else None
@@ -64,7 +69,7 @@ def compile_kernels(
             codes[symbol] = code
     progress(len(codes), len(functions))
     missing = {symbol: function for symbol, function in functions.items() if symbol not in codes}
-    for symbol, code in _compile(missing, target, jobs):
+    for symbol, code in _compile(missing, chosen, target, jobs):
         codes[symbol] = code
         name = names[symbol]
         if store and name:
@@ -73,15 +78,17 @@ def compile_kernels(
     return {symbol: named_kernel(function, codes[symbol], symbol) for symbol, function in functions.items()}
 
 
-def _compile(functions: Mapping[str, Function], target: Target, jobs: int) -> Iterator[tuple[str, KernelCode]]:
+def _compile(
+    functions: Mapping[str, Function], chosen: Mapping[str, Mapping[str, Option]], target: Target, jobs: int
+) -> Iterator[tuple[str, KernelCode]]:
     """Symbols and code, one after the other."""
     enough = PARALLEL_KERNELS if "tvm" in sys.modules else PARALLEL_KERNELS_WITHOUT_TVM
     if jobs == 1 or len(functions) < enough:
         for symbol, function in functions.items():
-            yield symbol, compile_code(function, target)
+            yield symbol, compile_code(function, target, Knobs(chosen[symbol]))
         return
     with kernel_workers(min(jobs, len(functions))) as workers:
-        futures = {symbol: workers.submit(compile_code, function, target) for symbol, function in functions.items()}
+        futures = {s: workers.submit(compile_code, f, target, Knobs(chosen[s])) for s, f in functions.items()}
         for symbol, future in futures.items():  # in order, so that of several errors it is always the first
             try:
                 yield symbol, future.result()

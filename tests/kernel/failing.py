@@ -6,14 +6,15 @@ import os
 from typing import NoReturn
 
 from onnxc.diagnostics import CompileError, Location
+from onnxc.kernel.knobs import Knobs
 from onnxc.relay.expr import Function
 
 
-def refuse(function: Function, target: object) -> NoReturn:
+def refuse(function: Function, target: object, knobs: Knobs) -> NoReturn:
     """Fail as kernels do that cannot be compiled."""
     raise CompileError(f"refused {len(function.params)}", Location(node="somewhere"), expected="less")
 
 
-def die(function: Function, target: object) -> NoReturn:
+def die(function: Function, target: object, knobs: Knobs) -> NoReturn:
     """End as a process does that the operating system has killed."""
     os._exit(1)

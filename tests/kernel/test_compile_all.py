@@ -116,6 +116,7 @@ def test_all_that_matters_is_in_the_name() -> None:
         {"kernel_format": "c"}, {"hosted": False}, {"schedules": "onnxc.targets.microcontroller.schedules"},
     ):  # fmt: skip
         assert code_name(first, replace(HOST, **change)) != code_name(first, HOST)
+    assert code_name(first, HOST, {"rule.tile": (1, 2)}) != code_name(first, HOST)
     for change in ({"name": "mine"}, {"description": "new"}, {"ram_bytes": 3}):
         assert code_name(first, replace(HOST, **change)) == code_name(first, HOST)
 

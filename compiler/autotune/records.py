@@ -1,0 +1,138 @@
+"""Choices for kernels out of trials: what `onnxc compile` takes from databases, and what ships with the package."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from ..kernel.knobs import Option
+from ..relay.expr import Function
+from ..target import Target
+from .database import Database, Trial, is_database, load_trials, read_lines
+from .workload import workload_key
+
+#: Choices must be faster than the defaults by so much: less may be noise, and defaults get better with new versions.
+WORTH = 0.98
+
+
+class Records:
+    """The best choices that trials know of.
+
+    Parameters
+    ----------
+    databases : sequence of Path
+        Tuning databases, or exports of some; what the first one that knows a kernel says holds.
+    shipped : bool
+        Ask what ships with the package last.
+
+    Raises
+    ------
+    CompileError
+        A file is no such thing.
+    """
+
+    def __init__(self, databases: Sequence[Path] = (), shipped: bool = True) -> None:
+        self._sources = [_source(path) for path in databases]
+        if shipped:
+            self._sources.append(_shipped_trials)
+
+    def choices(self, function: Function, target: Target) -> dict[str, Option]:
+        """What to choose for a primitive function; empty where nothing is known, or nothing better than defaults."""
+        key = workload_key(function, target) if self._sources else ""
+        for source in self._sources:
+            trials = source(key)
+            if trials:
+                return best_choices(trials, target.cpu)
+        return {}
+
+
+def best_choices(trials: Sequence[Trial], cpu: str) -> dict[str, Option]:
+    """The fastest choices among trials of one workload.
+
+    Times compare only on one machine: taken are those for the same processor if there are some, and of these the ones
+    of the machine with the most trials. Nothing is chosen that is not clearly faster than the defaults.
+    """
+    measured = [t for t in trials if t.seconds is not None]
+    chosen = _on_one_machine([t for t in measured if t.cpu == cpu] or measured)
+    if not chosen:
+        return {}
+    times = median_times(chosen)
+    best = min(times, key=lambda key: times[key])
+    default = min((times[t.key] for t in chosen if t.is_default), default=math.inf)
+    if times[best] > WORTH * default:
+        return {}
+    return dict(next(t for t in chosen if t.key == best).choices)
+
+
+def _on_one_machine(trials: Iterable[Trial]) -> list[Trial]:
+    """Those that measured something, on the machine with the most of them."""
+    machines: defaultdict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        if trial.seconds is not None:
+            machines[trial.machine].append(trial)
+    return max(machines.values(), key=len, default=[])
+
+
+def median_times(trials: Iterable[Trial]) -> dict[str, float]:
+    """Seconds of each choices (by `Trial.key`) that was measured: the median where that was done several times."""
+    times: defaultdict[str, list[float]] = defaultdict(list)
+    for trial in trials:
+        if trial.seconds is not None:
+            times[trial.key].append(trial.seconds)
+    return {key: statistics.median(values) for key, values in times.items()}
+
+
+def condensed(trials: Iterable[Trial]) -> list[Trial]:
+    """What `best_choices` needs: for each workload and processor the defaults and the best of one machine, one trial
+    each with the median of its times."""
+    groups: defaultdict[tuple[str, str], list[Trial]] = defaultdict(list)
+    for trial in trials:
+        groups[trial.workload, trial.cpu].append(trial)
+    result = []
+    for _, every in sorted(groups.items()):
+        group = _on_one_machine(every)
+        if not group:
+            continue
+        times = median_times(group)
+        best = min(times, key=lambda key: times[key])
+        wanted = [next((t.key for t in group if t.is_default), best), best]
+        for key in dict.fromkeys(wanted):
+            trial = next(t for t in group if t.key == key)
+            seconds = (float(f"{times[key]:.4g}"),)
+            result.append(replace(trial, warm=seconds, flushed=seconds, features={}))
+    return result
+
+
+def _source(path: Path) -> Callable[[str], Sequence[Trial]]:
+    """The trials of a workload in a file."""
+    if not path.exists() or is_database(path):
+        return Database(path).trials
+    found = _by_workload(load_trials(path)[0])
+    return lambda key: found.get(key, ())
+
+
+def _shipped_trials(key: str) -> Sequence[Trial]:
+    return _shipped().get(key, ())
+
+
+def _by_workload(trials: Iterable[Trial]) -> Mapping[str, list[Trial]]:
+    found: defaultdict[str, list[Trial]] = defaultdict(list)
+    for trial in trials:
+        found[trial.workload].append(trial)
+    return found
+
+
+@cache
+def _shipped() -> Mapping[str, list[Trial]]:
+    """Trials in this folder's *.jsonl."""
+    found: list[Trial] = []
+    for entry in sorted(files(__package__).iterdir(), key=lambda e: e.name):
+        if entry.name.endswith(".jsonl"):
+            found += read_lines(entry.read_text(encoding="utf-8"), entry.name)[0]
+    return _by_workload(found)

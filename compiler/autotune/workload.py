@@ -1,0 +1,129 @@
+"""Workloads: the distinct kernels of a model that have knobs, and the names under which trials of them are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from .. import op as relay_op
+from ..op.base import FusionKind
+from ..relay.expr import Call, Function, GlobalVar, Module, all_bindings
+from ..relay.printer import canonical_text
+from ..relay.types import TensorType, tensor_fields, type_symbols
+from ..target import Target
+
+#: What symbolic dimensions are while kernels are measured, unless the user says something else.
+TYPICAL_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A kernel to be tuned.
+
+    Attributes
+    ----------
+    function : Function
+        The primitive function.
+    target : Target
+    count : int
+        How often the model calls it.
+    dims : mapping
+        Values of its symbols while it is measured.
+    """
+
+    function: Function
+    target: Target
+    count: int = 1
+    dims: Mapping[str, int] = ()  # type: ignore[assignment]
+
+    @cached_property
+    def key(self) -> str:
+        """The name of its trials in every database: see `workload_key`."""
+        return workload_key(self.function, self.target)
+
+    @cached_property
+    def title(self) -> str:
+        """What people see: operators and the result's shape."""
+        return title(self.function)
+
+
+def workload_key(function: Function, target: Target) -> str:
+    """Digest (hexadecimal) of what a kernel computes and of the kind of machine that it is for.
+
+    Neither names and locations of the model stand in it, nor what differs between processors of one kind (so that what
+    was measured on one is a good guess for the other): the target's processor is a fact about a trial.
+    """
+    text = f"{target_kind(target)}\n{canonical_text(function)}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def target_kind(target: Target) -> str:
+    """What a target has in common with those that the same schedules suit."""
+    registers = f"{target.vector_registers} registers of {target.vector_bits} bits"
+    return f"{target.triple}, {registers}, {target.kernel_format}, {target.schedules.removeprefix('onnxc.')}"
+
+
+def title(function: Function) -> str:
+    """Operators of a primitive function, the heaviest first, and the shape of its result."""
+    names = [b.value.op for b in function.bindings if isinstance(b.value, Call) and isinstance(b.value.op, str)]
+    heaviest = max(names, key=lambda name: relay_op.get(name).kind, default="")
+    others = [n for n in names if n != heaviest and n not in ("reshape", "cast")]
+    short = [n.removeprefix("nn.") for n in (heaviest, *others)]
+    shown = "+".join(short[:4]) + ("+..." if len(short) > 4 else "")
+    shapes = [shape for type_ in tensor_fields(function.result.type) for shape in ["x".join(map(str, type_.shape))]]
+    kernel = _window(function, heaviest)
+    return f"{shown} {kernel}{', '.join(shapes[:2])}"
+
+
+def _window(function: Function, heaviest: str) -> str:
+    """Of a convolution: the shape of its packed weights' window."""
+    for binding in function.bindings:
+        value = binding.value
+        if isinstance(value, Call) and value.op == heaviest and "conv" in heaviest and len(value.args) > 1:
+            weights = value.args[1].type
+            if isinstance(weights, TensorType) and "blocked" in heaviest:
+                strides = "/".join(sorted({str(s) for s in value.attrs.get("strides", ())}))
+                return "x".join(map(str, weights.shape[2:-2])) + (f"/{strides}" if strides != "1" else "") + " "
+    return ""
+
+
+def extract(module: Module, target: Target, dims: Mapping[str, int]) -> list[Workload]:
+    """Distinct primitive functions of an optimised module which are called, and how often.
+
+    Functions written in C have no knobs, and no loops that we could see. Calls inside of branches count as any other.
+    """
+    counts: Counter[str] = Counter()
+    for binding in all_bindings(module.main):
+        if isinstance(binding.value, Call) and isinstance(binding.value.op, GlobalVar):
+            counts[binding.value.op.name] += 1
+    merged: dict[str, Workload] = {}
+    for name, function in module.functions.items():
+        if not function.is_primitive or not counts[name] or _is_written_in_c(function):
+            continue
+        used = {s: dims.get(s, TYPICAL_SIZE) for s in _symbols(function)}
+        workload = Workload(function, target, counts[name], used)
+        before = merged.get(workload.key)
+        total = counts[name] + (before.count if before is not None else 0)
+        merged[workload.key] = Workload(function, target, total, used)
+    return list(merged.values())
+
+
+def _symbols(function: Function) -> Iterable[str]:
+    found: set[str] = set()
+    for var in [*function.params, *(b.var for b in function.bindings)]:
+        found |= type_symbols(var.type)
+    return sorted(found)
+
+
+def _is_written_in_c(function: Function) -> bool:
+    calls = [b.value for b in function.bindings if isinstance(b.value, Call) and isinstance(b.value.op, str)]
+    return any(relay_op.get(str(call.op)).source is not None for call in calls)
+
+
+def is_heavy(function: Function) -> bool:
+    """Does it reduce anything, or only work element by element?"""
+    calls = [b.value for b in function.bindings if isinstance(b.value, Call) and isinstance(b.value.op, str)]
+    return any(relay_op.get(str(call.op)).kind >= FusionKind.REDUCTION for call in calls)

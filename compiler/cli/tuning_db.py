@@ -1,0 +1,61 @@
+"""``onnxc tuning-db``: look into tuning databases, and bring trials from one to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .shared import table
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group("tuning-db", short_help="Show, export and import what was tuned.")
+def tuning_db_group() -> None:
+    """Show, export and import the trials in databases that 'onnxc tune' makes."""
+
+
+@tuning_db_group.command("show")
+@click.argument("database", type=_FILE)
+def show_command(database: Path) -> None:
+    """Show which kernels DATABASE knows, with how many trials, and the best times."""
+    from ..autotune.database import load_trials
+    from ..autotune.records import median_times
+
+    trials, titles = load_trials(database)
+    rows: list[tuple[str, ...]] = [("kernel", "processor", "trials", "failed", "default", "best", "digest")]
+    for key, cpu in sorted({(t.workload, t.cpu) for t in trials}, key=lambda pair: (titles[pair[0]][0], pair)):
+        own = [t for t in trials if (t.workload, t.cpu) == (key, cpu)]
+        defaults = median_times(t for t in own if t.is_default).values()
+        times = median_times(own).values()
+        shown = [f"{min(v) * 1e6:.2f} us" if v else "-" for v in (defaults, times)]
+        rows.append((titles[key][0], cpu, str(len(own)), str(sum(bool(t.error) for t in own)), *shown, key[:12]))
+    click.echo(table(rows))
+
+
+@tuning_db_group.command("export")
+@click.argument("database", type=_FILE)
+@click.argument("output", type=_FILE)
+@click.option("--best", is_flag=True, help="Only the defaults and the best of each kernel, without features.")
+def export_command(database: Path, output: Path, best: bool) -> None:
+    """Write the trials of DATABASE to OUTPUT as JSON, one trial a line."""
+    from ..autotune.database import load_trials, write_lines
+    from ..autotune.records import condensed
+
+    trials, titles = load_trials(database)
+    count = write_lines(condensed(trials) if best else trials, titles, output, texts=not best)
+    click.echo(f"{output}: {count} trials")
+
+
+@tuning_db_group.command("import")
+@click.argument("database", type=_FILE)
+@click.argument("sources", nargs=-1, required=True, type=_FILE)
+def import_command(database: Path, sources: tuple[Path, ...]) -> None:
+    """Add the trials of SOURCES (databases, or exports of some) to DATABASE, which is made if there is none."""
+    from ..autotune.database import Database, load_trials
+
+    loaded = [load_trials(source) for source in sources]
+    target = Database(database, create=True)
+    added = sum(target.add(trials, titles) for trials, titles in loaded)
+    click.echo(f"{database}: {added} new trials")
