@@ -31,7 +31,9 @@ def compile(
     dims: Mapping[str, int] | None = ...,
     name: str | None = ...,
     cc: str | None = ...,
+    winograd: bool = ...,
     jobs: int | None = ...,
+    profile: bool = ...,
     cache: bool = ...,
     tuning_db: str | os.PathLike[str] | None = ...,
     tuned: bool = ...,
@@ -52,7 +54,9 @@ def compile(
     dims: Mapping[str, int] | None = ...,
     name: str | None = ...,
     cc: str | None = ...,
+    winograd: bool = ...,
     jobs: int | None = ...,
+    profile: bool = ...,
     cache: bool = ...,
     tuning_db: str | os.PathLike[str] | None = ...,
     tuned: bool = ...,
@@ -72,7 +76,9 @@ def compile(
     dims: Mapping[str, int] | None = None,
     name: str | None = None,
     cc: str | None = None,
+    winograd: bool = True,
     jobs: int | None = None,
+    profile: bool = False,
     cache: bool = True,
     tuning_db: str | os.PathLike[str] | None = None,
     tuned: bool = True,
@@ -99,8 +105,12 @@ def compile(
         Name of the model; that of the file or the graph by default.
     cc : str, optional
         The C compiler's command; found by itself otherwise.
+    winograd : bool
+        Allow Winograd's filtering for 3x3 convolutions: faster, and a little less exact.
     jobs : int, optional
         Processes that compile kernels; as many as there are processors by default.
+    profile : bool
+        Make a model that measures what each of its kernels takes: see `Model.profile`.
     cache : bool
         Take from the user's cache what was compiled before, and keep there what is compiled now.
     tuning_db : path, optional
@@ -132,12 +142,14 @@ def compile(
     if level not in range(4):
         raise CompileError(f"unknown optimisation level {level!r}", expected="0, 1, 2 or 3")
     options = Options(
-        level,
-        dict(dims or {}),
-        default_jobs() if jobs is None else jobs,
-        cache,
-        None if tuning_db is None else Path(tuning_db),
-        tuned,
+        level=level,
+        dims=dict(dims or {}),
+        jobs=default_jobs() if jobs is None else jobs,
+        winograd=winograd,
+        profile=profile,
+        cache=cache,
+        tuning_db=None if tuning_db is None else Path(tuning_db),
+        tuned=tuned,
         progress=progress,
     )
     source = Path(model) if isinstance(model, (str, os.PathLike)) else model

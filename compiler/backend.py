@@ -194,7 +194,11 @@ class OnnxcBackend(Backend):
 
 def _options(keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Those that `onnxc.compile` has, and that make a model which runs here."""
-    return {name: keywords[name] for name in ("level", "dims", "cc", "jobs", "cache", "threads") if name in keywords}
+    return {
+        name: keywords[name]
+        for name in ("level", "dims", "cc", "winograd", "jobs", "cache", "threads")
+        if name in keywords
+    }
 
 
 prepare = OnnxcBackend.prepare

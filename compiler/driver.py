@@ -52,6 +52,10 @@ class Options:
         Values for symbolic dimensions.
     jobs : int
         Processes that compile kernels.
+    winograd : bool
+        Allow Winograd's filtering, which is faster and a little less exact: see transform/winograd.py.
+    profile : bool
+        Make a model whose steps can be timed.
     cache : bool
         Take from the user's store what was compiled before, and keep what is compiled now.
     tuning_db : Path or None
@@ -69,6 +73,8 @@ class Options:
     level: int = 3
     dims: Mapping[str, int] = field(default_factory=dict)
     jobs: int = 1
+    winograd: bool = True
+    profile: bool = False
     cache: bool = True
     tuning_db: Path | None = None
     tuned: bool = True
@@ -134,7 +140,8 @@ def optimize(
     """Import a model and run the passes."""
     options.report("import")
     module = import_model(source, options.dims, name)
-    return run_pipeline(module, PassContext(target, options.level), options.print_after, options.emit)
+    context = PassContext(target, options.level, {"winograd.enabled": options.winograd})
+    return run_pipeline(module, context, options.print_after, options.emit)
 
 
 def compile_model(
@@ -153,8 +160,9 @@ def compile_model(
     symbols = model_symbols(module.main)
     alignment = 64 if target.hosted else 16
     program = build_program(module, kernels, symbols, alignment)
-    facts = {"level": options.level, "dims": dict(sorted(options.dims.items()))}
-    return Compiled(module, program, tuple(kernels.values()), target, hash_model(module, target, options), facts)
+    facts = {"level": options.level, "dims": dict(sorted(options.dims.items())), "profile": options.profile}
+    model_hash = hash_model(module, target, options)
+    return Compiled(module, program, tuple(kernels.values()), target, model_hash, options.profile, facts)
 
 
 def tune(
@@ -278,4 +286,5 @@ def hash_model(module: Module, target: Target, options: Options) -> str:
 
     text = print_module(module)
     facts: Any = {"module": text, "target": target.name, "cpu": target.cpu, "features": target.features}
-    return hashlib.sha256(json.dumps([facts, options.level], sort_keys=True, default=str).encode()).hexdigest()
+    everything = json.dumps([facts, options.level, options.profile], sort_keys=True, default=str)
+    return hashlib.sha256(everything.encode()).hexdigest()

@@ -100,6 +100,14 @@ class Target:
         """Elements of a width that one vector register holds; 1 without SIMD."""
         return max(1, self.vector_bits // bits)
 
+    @property
+    def multiplies_bytes(self) -> bool:
+        """Are sums of products of bytes faster than those of floats?
+
+        Where vectors have instructions for them (x86: see `kernel.lower_dots`), and in scalar code.
+        """
+        return self.family == "x86" or self.kernel_format == "c"
+
     def schedule_rules(self) -> Sequence[Callable[..., Any]]:
         """The schedule rules in order of preference; imports TVM."""
         rules: Sequence[Callable[..., Any]] = importlib.import_module(self.schedules).RULES

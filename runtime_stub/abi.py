@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cffi
 
-VERSION = 1
+VERSION = 2
 ALIGNMENT = 64
 OK = 0
 EXPRESSION = -(2**63)
@@ -24,11 +24,31 @@ ffi.cdef(
     } onnxc_tensor_info;
 
     typedef struct {
+        const char *kernel;
+        const char *nodes;
+        const char *operators;
+        const char *types;
+    } onnxc_step_info;
+
+    typedef struct {
+        uint64_t calls;
+        uint64_t nanoseconds;
+        uint64_t multiply_adds;
+        uint64_t moved_bytes;
+    } onnxc_step_counts;
+
+    typedef struct {
+        uint64_t (*now)(void);
+        onnxc_step_counts *steps;
+    } onnxc_profile;
+
+    typedef struct {
         void *arena;
         size_t arena_size;
         const void *weights;
         size_t weights_size;
         const onnxc_parallel *parallel;
+        const onnxc_profile *profile;
     } onnxc_context;
 
     typedef struct onnxc_model {
@@ -50,6 +70,8 @@ ffi.cdef(
         void (*output_shapes)(const int64_t *symbols, int64_t *shapes);
         int32_t (*run)(const void *const *inputs, void *const *outputs, const int64_t *symbols,
                        const onnxc_context *context);
+        int32_t num_steps;
+        const onnxc_step_info *steps;
     } onnxc_model;
 
     const onnxc_model *onnxc_query(uint32_t abi_version);
@@ -57,8 +79,16 @@ ffi.cdef(
     int32_t onnxc_check_machine(const onnxc_model *model);
     int32_t onnxc_pool_create(int32_t threads, onnxc_parallel **pool);
     void onnxc_pool_destroy(onnxc_parallel *pool);
+    uint64_t onnxc_now(void);
     """
 )
 
-FUNCTIONS = ("onnxc_query", "onnxc_status_text", "onnxc_check_machine", "onnxc_pool_create", "onnxc_pool_destroy")
+FUNCTIONS = (
+    "onnxc_query",
+    "onnxc_status_text",
+    "onnxc_check_machine",
+    "onnxc_pool_create",
+    "onnxc_pool_destroy",
+    "onnxc_now",
+)
 SIZE_MAX = 2 ** (8 * ffi.sizeof("size_t")) - 1

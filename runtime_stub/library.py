@@ -18,6 +18,7 @@ from .abi import ffi
 from .element_types import numpy_type
 from .errors import LoadError
 from .library_file import check_library_file
+from .profile import StepProfile, new_counts, read_counts
 
 # Size and time of a file beside its place, so that a rewritten file is another one.
 _Identity = tuple[int, int, int, int]
@@ -70,7 +71,7 @@ class Context:
         How its runs do their loops.
     """
 
-    __slots__ = ("_arena", "inputs", "outputs", "structure")
+    __slots__ = ("_arena", "_profile", "counts", "inputs", "outputs", "structure")
 
     def __init__(self, library: Library, parallel: Any) -> None:
         self.inputs = ffi.new("const void *[]", max(1, len(library.inputs)))
@@ -81,6 +82,8 @@ class Context:
             {"weights": weights, "weights_size": 0 if library.weights is None else library.weights.nbytes},
         )
         self.structure.parallel = parallel
+        self.counts, self._profile = library.new_counts()
+        self.structure.profile = self._profile
         self._arena: np.ndarray | None = None
 
     def grow(self, size: int) -> None:
@@ -138,6 +141,7 @@ class Library:
         self.weights = self._find_weights(weights)
 
         self._contexts: list[Context] = []
+        self._counts: list[Any] = []  # of all contexts
         self._pool_lock = threading.Lock()
         self._parallel()
         with _lock:
@@ -146,6 +150,17 @@ class Library:
     def status_text(self, status: int) -> str:
         """The library's sentence on a status."""
         return _text(self._functions.onnxc_status_text(status))
+
+    def new_counts(self) -> tuple[Any, Any]:
+        """For a new context: see `profile.new_counts`."""
+        counts, profile = new_counts(self.model, self._functions.onnxc_now)
+        if counts is not None:
+            self._counts.append(counts)
+        return counts, profile
+
+    def profile(self, reset: bool) -> tuple[StepProfile, ...]:
+        """What the steps of all runs took; none where the model was not compiled for profiling."""
+        return read_counts(self.model, self._counts, reset)
 
     def take_context(self) -> Context:
         """A context that nobody else uses; give it back with `give_context`."""

@@ -10,8 +10,9 @@ import numpy as np
 from .errors import InputError, LoadError, RunError
 from .library import Library, TensorInfo
 from .model import Model
+from .profile import StepProfile
 
-__all__ = ["InputError", "LoadError", "Model", "RunError", "TensorInfo", "load"]
+__all__ = ["InputError", "LoadError", "Model", "RunError", "StepProfile", "TensorInfo", "load"]
 
 
 def load(

@@ -13,6 +13,7 @@ from .abi import ffi
 from .element_types import as_element_type, pack, packed_bits, packed_size, unpack
 from .errors import InputError, RunError
 from .library import Library, TensorInfo, shape_text
+from .profile import StepProfile
 
 _SYMBOL_MAX = 2**31 - 1
 
@@ -128,6 +129,25 @@ class Model:
             found = type(feeds).__name__
             raise InputError(f"model '{self.name}': found inputs as {found}, expected a mapping of names to arrays")
         return self._execute(self._in_order([], feeds), outputs)
+
+    def profile(self, reset: bool = False) -> tuple[StepProfile, ...]:
+        """What each step took, in the order of the model: sums over the runs so far.
+
+        Parameters
+        ----------
+        reset : bool
+            Begin anew, after this.
+
+        Raises
+        ------
+        RunError
+            The model was not compiled with ``profile=True`` (``--profile``), or is closed.
+        """
+        if self._library is None:
+            raise RunError(f"model '{self.name}' is closed")
+        if self._library.model.num_steps == 0:
+            raise RunError(f"model '{self.name}' measures nothing; compile it with profile=True (--profile)")
+        return self._library.profile(reset)
 
     def close(self) -> None:
         """Unload the library as soon as no run is in progress. Without it that happens when the model is collected."""

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a struct below or the meaning of a function changes. */
-#define ONNXC_ABI_VERSION 1u
+#define ONNXC_ABI_VERSION 2u
 
 /* Required alignment of arenas and weights, in bytes. The caller's tensors need the alignment of their element only. */
 #define ONNXC_ALIGNMENT 64u
@@ -101,6 +101,28 @@ typedef struct {
   const int64_t *shape;
 } onnxc_tensor_info;
 
+/* A step of a model that was compiled for profiling: a call of a kernel, or a copy. */
+typedef struct {
+  const char *kernel;    /* name of the kernel in C; "memcpy" */
+  const char *nodes;     /* names of the ONNX nodes that it computes, comma-separated */
+  const char *operators; /* Relay's names of what it consists of, comma-separated */
+  const char *types;     /* of its arguments and results, as Relay prints them */
+} onnxc_step_info;
+
+/* Sums over all runs of a step. */
+typedef struct {
+  uint64_t calls;
+  uint64_t nanoseconds;   /* or what the clock counts in */
+  uint64_t multiply_adds; /* multiplications with an addition, in the operators that consist of them */
+  uint64_t moved_bytes;   /* of arguments and results */
+} onnxc_step_counts;
+
+/* Where runs of a model that was compiled for profiling add what its steps took. Serves one run at a time. */
+typedef struct {
+  uint64_t (*now)(void);    /* a clock, in nanoseconds or whatever there is: see onnxc_now */
+  onnxc_step_counts *steps; /* num_steps of them */
+} onnxc_profile;
+
 /* What one run needs beside its tensors. Contexts may share weights and, one after the other, an arena. */
 typedef struct {
   void *arena;
@@ -108,6 +130,7 @@ typedef struct {
   const void *weights; /* where the model's weights_external is 1; else ignored */
   size_t weights_size;
   const onnxc_parallel *parallel; /* NULL: one thread */
+  const onnxc_profile *profile;   /* NULL: nothing is measured */
 } onnxc_context;
 
 /* Describes a model; constant, lives as long as the artifact. The first two members stay what and where they are in all
@@ -137,6 +160,9 @@ typedef struct onnxc_model {
   /* Run on raw pointers. Checks nothing: see onnxc_run. */
   onnxc_status (*run)(const void *const *inputs, void *const *outputs, const int64_t *symbols,
                       const onnxc_context *context);
+  /* The steps, in order; none where the model was not compiled for profiling. */
+  int32_t num_steps;
+  const onnxc_step_info *steps;
 } onnxc_model;
 
 /* The model in a shared library; NULL where the library does not know this version of the interface. */
@@ -165,6 +191,9 @@ ONNXC_EXPORT onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *co
  * thread alone. A child after fork() has no pool threads: it makes its own pool and leaves its parent's alone. */
 #define ONNXC_MAX_THREADS 1024
 ONNXC_EXPORT onnxc_status onnxc_pool_create(int32_t threads, onnxc_parallel **pool);
+
+/* Nanoseconds since some time in the past, for onnxc_profile. */
+ONNXC_EXPORT uint64_t onnxc_now(void);
 
 /* Ends the threads and frees the pool; no loop may be running on it. NULL does nothing. */
 ONNXC_EXPORT void onnxc_pool_destroy(onnxc_parallel *pool);

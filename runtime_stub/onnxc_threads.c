@@ -88,6 +88,8 @@ static int64_t nanoseconds(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+uint64_t onnxc_now(void) { return (uint64_t)nanoseconds(); }
+
 /* Watch a word for so long at most: is (word & mask) == value as wanted? */
 static int spin(atomic_uint *word, unsigned mask, unsigned value, int wanted, int64_t duration) {
   for (int64_t end = 0;;) {

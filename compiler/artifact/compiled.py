@@ -25,6 +25,8 @@ class Compiled:
     target : Target
     model_hash : str
         SHA-256 of the optimised model, its weights, target and options.
+    profile : bool
+        Steps of the model can be timed.
     options : mapping
         The options that made it what it is, for the manifest.
     """
@@ -34,6 +36,7 @@ class Compiled:
     kernels: tuple[Kernel, ...]
     target: Target
     model_hash: str
+    profile: bool = False
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property

@@ -201,6 +201,7 @@ def _parts(compiled: Compiled, emit: str, stage: Path, external_weights: bool) -
         threads=target.hosted,
         shared=emit == "so",
         external_weights=external_weights,
+        profile=compiled.profile,
     )
     sources, objects, together = {f"{name}.c": model}, {}, []
     for kernel in program_kernels(program):

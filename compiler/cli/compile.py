@@ -15,10 +15,12 @@ from .shared import (
     level_option,
     parse_dims,
     print_option,
+    profile_option,
     progress,
     size_text,
     target_option,
     verbosity_options,
+    winograd_option,
     write_error,
 )
 
@@ -51,7 +53,9 @@ _TEXTS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
 @click.option("--name", help="Name of the model in C. Default: the file's.")
 @click.option("--cc", metavar="COMMAND", help="C compiler. Default: found by itself.")
 @click.option("--external-weights", is_flag=True, help="Keep the weights in a file beside the library.")
+@winograd_option
 @jobs_option
+@profile_option
 @cache_option
 @click.option(
     "--tuning-db",
@@ -72,7 +76,9 @@ def compile_command(
     name: str | None,
     cc: str | None,
     external_weights: bool,
+    no_winograd: bool,
     jobs: int | None,
+    profile: bool,
     no_cache: bool,
     tuning_db: Path | None,
     untuned: bool,
@@ -94,7 +100,17 @@ def compile_command(
     start = time.perf_counter()
     with progress(verbose, quiet) as tell:
         options = Options(
-            level, given, jobs or default_jobs(), not no_cache, tuning_db, not untuned, print_after, write_error, tell
+            level=level,
+            dims=given,
+            jobs=jobs or default_jobs(),
+            winograd=not no_winograd,
+            profile=profile,
+            cache=not no_cache,
+            tuning_db=tuning_db,
+            tuned=not untuned,
+            print_after=print_after,
+            emit=write_error,
+            progress=tell,
         )
         if emit in _TEXTS:
             _write_text(model, found, emit, output, options, name)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: Outputs of at most so many elements are printed, others summed up.
 _SHOWN_ELEMENTS = 10
 
+#: Runs that a profile is taken of, when the user does not say.
+_PROFILE_RUNS = 10
+
 _ELF = b"\x7fELF"
 
 
@@ -38,6 +41,9 @@ _ELF = b"\x7fELF"
 @click.option("--threads", type=click.IntRange(1), help="Threads of a run. Default: one a processor.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random inputs.")
 @level_option
+@click.option(
+    "--profile", is_flag=True, help="Print what each kernel takes. An artifact must be compiled with --profile, too."
+)
 @cache_option
 @verbosity_options
 def run_command(
@@ -49,6 +55,7 @@ def run_command(
     threads: int | None,
     seed: int,
     level: int,
+    profile: bool,
     no_cache: bool,
     verbose: bool,
     quiet: bool,
@@ -67,12 +74,22 @@ def run_command(
         from .. import api
 
         with progress(verbose, quiet) as tell:
-            model = api.compile(source, level=level, dims=given, threads=threads, cache=not no_cache, progress=tell)
+            model = api.compile(
+                source,
+                level=level,
+                dims=given,
+                threads=threads,
+                profile=profile,
+                cache=not no_cache,
+                progress=tell,
+            )
         given = {}  # the model has them now
     else:
         from ..runtime_stub.loader import load
 
         model = load(library, threads)
+    if profile:
+        model.profile()  # an error now, if it cannot tell
     feeds = read_arrays(inputs, model.inputs)
     feeds.update(random_arrays([t for t in model.inputs if t.name not in feeds], _dims(model, feeds, given), seed))
     outputs = model(feeds)
@@ -82,6 +99,10 @@ def run_command(
         write_arrays(output, outputs)
     if repeat is not None:
         click.echo(_measure(model, feeds, repeat))
+    if profile:
+        from .profile import measure_kernels, profile_text
+
+        click.echo(profile_text(measure_kernels(model, feeds, repeat or _PROFILE_RUNS)))
 
 
 def _library(source: Path) -> Path | None:

@@ -28,8 +28,14 @@ target_option = click.option(
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1), metavar="N", help="Processes that compile kernels. Default: one a processor."
 )
+profile_option = click.option(
+    "--profile", is_flag=True, help="Measure what each kernel takes: 'onnxc run --profile' prints it."
+)
 cache_option = click.option(
     "--no-cache", is_flag=True, help="Compile everything anew, and keep nothing. See ONNXC_CACHE_DIR in the README."
+)
+winograd_option = click.option(
+    "--no-winograd", is_flag=True, help="Sum up 3x3 convolutions directly: slower, and a little more exact."
 )
 print_option = click.option(
     "--print-ir-after",

@@ -11,6 +11,7 @@ from ..relay.dimension import Dim, Dimension
 from ..relay.types import TensorType
 from .header import input_fields, output_fields, run_parameters, symbol_fields
 from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier
+from .profile import StepTable
 from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
 from .wrappers import emit_kernel_calls, emit_kernel_declarations, is_parallel
 
@@ -38,6 +39,7 @@ def emit_model(
     threads: bool,
     shared: bool,
     external_weights: bool = False,
+    profile: bool = False,
 ) -> str:
     """Text of the model's C file.
 
@@ -55,9 +57,11 @@ def emit_model(
         It is for a shared library: define `onnxc_query` too.
     external_weights : bool
         The caller gives the weights: see onnxc_runtime.h.
+    profile : bool
+        Steps can be timed.
     """
     external = external_weights and program.weights_size > 0
-    return _Emitter(program, threads, external).text(model_hash, target, cpu_features, shared)
+    return _Emitter(program, threads, external, profile).text(model_hash, target, cpu_features, shared)
 
 
 def _helpers_of(text: str) -> list[str]:
@@ -70,10 +74,11 @@ def _helpers_of(text: str) -> list[str]:
 
 
 class _Emitter:
-    def __init__(self, program: Program, threads: bool, external_weights: bool) -> None:
+    def __init__(self, program: Program, threads: bool, external_weights: bool, profile: bool) -> None:
         self.program, self.threads, self.external_weights = program, threads, external_weights
         self.name = identifier(program.name)
         self.symbols = {s: f"dim_{f}" for s, f in zip(program.symbols, symbol_fields(program), strict=True)}
+        self.timed = StepTable(self.symbols) if profile else None
         self.kernels = list({s.kernel.symbol: s.kernel for s in _kernel_steps(program.steps)}.values())
 
     def text(self, model_hash: str, target: str, cpu_features: Sequence[str], shared: bool) -> str:
@@ -113,6 +118,7 @@ class _Emitter:
         program = self.program
         body = [line for step in program.steps for line in self._step(step, "  ")]
         slots = self._slots()[:-1]
+        timed = self.timed if self.timed is not None and self.timed.rows else None
         lines = [
             "/* Memory: I(k) is input k, O(k) output k, A(n) byte n of the arena, W(n) byte n of the weights. */",
             "#define I(k) (inputs[k])",
@@ -122,11 +128,12 @@ class _Emitter:
             "#define A(n) ((void *)(arena + (n)))",
             "#define W(n) ((const void *)(weights + (n)))",
             "#define RUN(call) do { onnxc_status status = (call); if (status != ONNXC_OK) return status; } while (0)",
-            "",
+            *([timed.macro()] if timed else [""]),
             "static onnxc_status run(const void *const *inputs, void *const *outputs, const int64_t *symbols,",
             "                        const onnxc_context *context) {",
             "  uint8_t *const arena = context->arena;",
             "  const onnxc_parallel *const parallel = context->parallel;",
+            *(timed.start() if timed else ()),
         ]
         if program.weights_size:
             lines += [f"  const uint8_t *const weights = {self._weights()};", "  (void)weights;"]
@@ -165,13 +172,15 @@ class _Emitter:
             size = c_dimension(step.source.size, self.symbols)
             size = f"(size_t)({size})" if isinstance(step.source.size, Dim) else size
             destination, source = self._address(step.destination), self._address(step.source)
-            return [f"{indent}memcpy({destination}, {source}, {size});{comment}"]
+            call = f"memcpy({destination}, {source}, {size})"
+            return [f"{indent}{self.timed.copy(step, call) if self.timed else f'{call};'}{comment}"]
         if isinstance(step, KernelStep):
             arguments = [self._address(b) for b in step.arguments]
             arguments += [f"(int32_t){self.symbols[s]}" for s in step.kernel.symbols]
             if is_parallel(step.kernel, self.threads):
                 arguments.insert(0, "parallel")
-            return [f"{indent}RUN(call_{step.kernel.symbol}({', '.join(arguments)}));{comment}"]
+            call = f"call_{step.kernel.symbol}({', '.join(arguments)})"
+            return [f"{indent}{self.timed.kernel(step, call) if self.timed else f'RUN({call});'}{comment}"]
         lines = [f"{indent}if (*(const bool *){self._address(step.condition)}) {{{comment}"]
         lines += [line for s in step.then_steps for line in self._step(s, indent + "  ")]
         lines.append(f"{indent}}} else {{")
@@ -231,6 +240,8 @@ class _Emitter:
                 lines += [f"static const onnxc_tensor_info {kind}_info[] = {{", *infos, "};"]
         if program.symbols:
             lines.append(f"static const char *const symbol_names[] = {{{', '.join(map(c_string, program.symbols))}}};")
+        if self.timed is not None and self.timed.rows:
+            lines += self.timed.infos()
         fields = {
             "abi_version": "ONNXC_ABI_VERSION",
             "struct_size": "sizeof(onnxc_model)",
@@ -249,6 +260,7 @@ class _Emitter:
             "arena_size": "arena_size",
             "output_shapes": "output_shapes",
             "run": "run",
+            **(self.timed.fields() if self.timed else {}),
         }
         lines += ["", "static const onnxc_model model = {", *(f"  .{k} = {v}," for k, v in fields.items()), "};", ""]
         lines += [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,11 +18,12 @@ from .division import truncate_indices
 from .halo import store_in_middle
 from .hoist_lets import hoist_lets
 from .kernel import KernelCode, phase_symbol
+from .lower_dots import lower_dots
 from .lower_math import lower_math, register_math
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
 
 #: Temporaries inside of loops stay on the stack: at most so many bytes with an operating system, and without.
-STACK_BYTES = 8192
+STACK_BYTES = 1 << 16
 BARE_STACK_BYTES = 256
 #: And those outside of loops, where they are no larger than this.
 LOCAL_BYTES = 256
@@ -44,7 +45,7 @@ def tvm_target(target: Target) -> Any:
 
 
 @cache
-def _pass_list(as_c: bool) -> Any:
+def _pass_list(target: Target) -> Any:
     # The order is TVM's own for CPUs, less what serves its packed calling convention, and less RewriteUnsafeSelect: of
     # a selection both sides may be evaluated, and a branch around a load would keep loops from being vectorised.
     return tvm.ir.transform.Sequential(
@@ -62,13 +63,14 @@ def _pass_list(as_c: bool) -> Any:
             _T.BF16ComputeLegalize(),
             _T.NarrowDataType(32),
             _S.LoopPartition(),
-            _T.VectorizeLoop(not as_c),
+            _T.VectorizeLoop(target.kernel_format != "c"),
             _T.StorageRewrite(),
             _S.HoistIfThenElse(),
             _T.UnrollLoop(),
             _S.RenormalizeSplitPattern(),
             _T.StmtSimplify(),
             _T.RemoveNoOp(),
+            _prim_func_pass(partial(lower_dots, target=target)),  # it looks at indices, which the next pass hides
             _T.CommonSubexprElim(),
             _T.FP8ComputeLegalize(),
         ]
@@ -77,7 +79,7 @@ def _pass_list(as_c: bool) -> Any:
 
 def _prim_func_pass(rewrite: Callable[[Any], Any]) -> Any:
     return tirx_transform.prim_func_pass(
-        lambda func, module, context: rewrite(func), opt_level=0, name=rewrite.__name__
+        lambda func, module, context: rewrite(func), opt_level=0, name=getattr(rewrite, "__name__", "rewrite")
     )
 
 
@@ -145,7 +147,7 @@ def _lower(
     as_c = target.kernel_format == "c"
     module = tvm.IRModule({symbol: func.with_attr("global_symbol", symbol)})
     module = _T.BindTarget(llvm_target.with_host(llvm_target))(module)
-    func = _pass_list(as_c)(module)[symbol]
+    func = _pass_list(target)(module)[symbol]
     workspaces, groups, bound = _split(func.body)
     functions, phase_tasks = {}, []
     for index, (statements, tasks) in enumerate(groups):

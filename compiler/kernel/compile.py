@@ -10,7 +10,7 @@ from ..target import Target
 from .elf import rename_symbols
 from .kernel import NAMELESS, Kernel, KernelCode, Phase, phase_symbol
 from .knobs import Knobs
-from .primitive import arithmetic, function_symbols, heaviest_location
+from .primitive import arithmetic, function_symbols, heaviest_location, moved_bytes, multiply_adds, operators
 
 
 def compile_kernel(function: Function, symbol: str, target: Target, knobs: Knobs | None = None) -> Kernel:
@@ -63,6 +63,9 @@ def named_kernel(function: Function, code: KernelCode, symbol: str) -> Kernel:
         code.source.replace(NAMELESS, symbol),
         arithmetic(function),
         function.attrs.get("inplace"),
+        operators(function),
+        multiply_adds(function),
+        moved_bytes(function),
     )
 
 
@@ -117,4 +120,4 @@ def _source_code(function: Function, call: Call) -> KernelCode:
     arguments = [a.type for a in call.args if isinstance(a.type, TensorType)]
     assert len(arguments) == len(function.params), "a C kernel takes no constants inside its function"
     source = write(NAMELESS, call.attrs, arguments, tensor_fields(function.result.type))
-    return KernelCode((None,), (source.workspace,) if source.workspace != 0 else (), source=source.text)
+    return KernelCode((source.tasks,), (source.workspace,) if source.workspace != 0 else (), source=source.text)

@@ -74,7 +74,11 @@ class Kernel:
     inplace : int or None
         The input that takes the output (of the same size) in its memory; there is no pointer to an output then.
     arithmetic : Dimension
-        Number of multiply-adds and elementwise operations, for deciding on threads and for reports.
+        Number of multiply-adds and elementwise operations, for deciding on threads.
+    operators : tuple of str
+        Relay's names of the operators in it.
+    multiply_adds, moved_bytes : Dimension
+        Multiplications with an addition, and bytes of arguments and results, for reports.
     """
 
     symbol: str
@@ -87,3 +91,6 @@ class Kernel:
     source: str = ""
     arithmetic: Dimension = 0
     inplace: int | None = None
+    operators: tuple[str, ...] = ()
+    multiply_adds: Dimension = 0
+    moved_bytes: Dimension = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import op as relay_op
@@ -9,7 +10,7 @@ from ..diagnostics import NOWHERE, Location
 from ..op.base import FusionKind
 from ..relay.dimension import Dim, Dimension, symbols
 from ..relay.expr import Call, Function
-from ..relay.types import TensorType, TupleType, tensor_fields, type_symbols
+from ..relay.types import TensorType, tensor_fields, type_symbols
 
 
 def function_symbols(function: Function) -> list[str]:
@@ -49,31 +50,54 @@ def heaviest_location(function: Function) -> Location:
     return max(calls, key=lambda call: relay_op.get(str(call.op)).kind).location if calls else NOWHERE
 
 
-def arithmetic(function: Function) -> Dimension:
-    """Rough count of a primitive function's operations: results' elements, times the reduction of anchors."""
+def operators(function: Function) -> tuple[str, ...]:
+    """Names of a primitive function's operators, in order."""
+    return tuple(call.op for call, _ in _calls(function) if isinstance(call.op, str))
+
+
+def multiply_adds(function: Function) -> Dimension:
+    """Number of multiplications with an addition in the operators that consist of them."""
     total: Dimension = 0
-    for binding in function.bindings:
-        if not isinstance(binding.value, Call):
-            continue
-        type_ = binding.var.type
-        fields = tensor_fields(type_) if isinstance(type_, (TensorType, TupleType)) else ()
-        size: Dimension = 0
-        for field in fields:
-            size = size + field.size
-        total = total + size * _reduction(binding.value)
-        assert isinstance(binding.value.op, str)
+    for call, results in _calls(function):
+        total = total + (_multiply_adds(call, results) or 0)
     return total
 
 
-def _reduction(call: Call) -> Dimension:
-    if not isinstance(call.op, str) or relay_op.get(call.op).kind < FusionKind.REDUCTION:
-        return 1
-    arguments = [a.type for a in call.args if isinstance(a.type, TensorType)]
-    if call.op in ("nn.conv", "nn.conv_transpose") and len(arguments) > 1:
-        weights, per_output = arguments[1], arguments[1].shape[0]
-        return weights.size // per_output if isinstance(weights.size, int) and isinstance(per_output, int) else 64
-    if call.op == "nn.dense" and arguments:
-        return arguments[0].shape[-1]
-    if call.op == "nn.matmul" and arguments:
-        return arguments[0].shape[-2 if call.attrs.get("transpose_a") else -1]
-    return 8
+def arithmetic(function: Function) -> Dimension:
+    """Rough number of operations: multiply-adds, elements that are read by other reductions, results of the rest."""
+    total: Dimension = 0
+    for call, results in _calls(function):
+        own = relay_op.get(str(call.op)).arithmetic
+        count = _multiply_adds(call, results) if own is None else own(call.attrs, _arguments(call))
+        if count is None:
+            reads = relay_op.get(str(call.op)).kind >= FusionKind.REDUCTION
+            for field in _arguments(call) if reads else results:
+                total = total + field.size
+        else:
+            total = total + count
+    return total
+
+
+def moved_bytes(function: Function) -> Dimension:
+    """Bytes of all parameters and results."""
+    fields = [p.type for p in function.params if isinstance(p.type, TensorType)]
+    total: Dimension = 0
+    for field in (*fields, *tensor_fields(function.result.type)):
+        total = total + field.byte_size
+    return total
+
+
+def _calls(function: Function) -> Iterator[tuple[Call, Sequence[TensorType]]]:
+    """The calls of a primitive function with the types of their results."""
+    for binding in function.bindings:
+        if isinstance(binding.value, Call):
+            yield binding.value, tensor_fields(binding.var.type)
+
+
+def _arguments(call: Call) -> list[TensorType]:
+    return [atom.type for atom in call.args if isinstance(atom.type, TensorType)]
+
+
+def _multiply_adds(call: Call, results: Sequence[TensorType]) -> Dimension | None:
+    count = relay_op.get(str(call.op)).multiply_adds
+    return None if count is None else count(call.attrs, _arguments(call), results)

@@ -6,6 +6,7 @@ TVM 0.27 is imported on first use of this module (1.3 s); nothing that a user wa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,10 @@ from ..relay.types import DTYPES, TensorType
 from .knobs import Knobs
 
 __all__ = [
+    "DOT",
     "HALO",
     "INPLACE",
+    "WORD",
     "Call",
     "StructuralKey",
     "TensorExpressions",
@@ -50,6 +53,9 @@ HALO = "onnxc.halo"
 Call, TensorLoad = tvm.ir.Call, tvm.ir.expr.TensorLoad
 structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_walk
 StructuralKey = tvm_ffi.StructuralKey
+
+#: Operators of our own, which `lower_dots` replaces.
+WORD, DOT = "onnxc.word", "onnxc.dot_bytes"
 
 #: How elements lie in memory whose types TVM has no arithmetic for: integers of less than a byte as the byte of the
 #: same value, others as bits, which the computes of casts know how to read. Complex numbers are only moved.
@@ -190,6 +196,14 @@ class TensorExpressions:
         """yes or no; both sides may be evaluated."""
         return tirx.Select(condition, yes, no)
 
+    def word(self, *values: Any) -> Any:
+        """Four bytes, the first one lowest, as the bits of an int32."""
+        return tirx.call_intrin("int32", _operator(WORD), *values)
+
+    def dot_bytes(self, left: Any, right: Any) -> Any:
+        """The sum of the products of the unsigned bytes of a word with the signed ones of another, in int32."""
+        return tirx.call_intrin("int32", _operator(DOT), left, right)
+
     def if_then_else(self, condition: Any, yes: Any, no: Any) -> Any:
         """yes or no; only that side is evaluated, so that it may guard a load."""
         return tirx.if_then_else(condition, yes, no)
@@ -253,6 +267,15 @@ class TensorExpressions:
             return function(*values)
         result = function(*(v.astype("float32") for v in values))
         return result if name in ("isnan", "isinf") else self.cast(result, dtype)
+
+
+@cache
+def _operator(name: str) -> Any:
+    """An operator of our own: pure, and vectorised as arithmetic is."""
+    tvm.get_global_func("ir.RegisterOp")(name, "")
+    tvm.ir.register_op_attr(name, "TVectorizable", True)
+    tvm.ir.register_op_attr(name, "TCallEffectKind", int(tirx.CallEffectKind.Pure.value))
+    return tvm.ir.Op.get(name)
 
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")

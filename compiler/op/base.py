@@ -49,10 +49,14 @@ class CSource:
         that order (dimensions: the symbols of the types, sorted by name), plus static helpers it needs. Returns 0.
     workspace : Dimension
         Bytes of 64-byte-aligned scratch memory that the caller must give; 0: the parameter is left out.
+    tasks : Dimension, optional
+        The kernel may be split over threads: it takes two more parameters, ``int32_t begin, int32_t end``, and does
+        the iterations begin <= i < end out of so many.
     """
 
     text: str
     workspace: Dimension = 0
+    tasks: Dimension | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,12 @@ class Op:
     contiguous : callable, optional
         ``(attrs, argument types) -> bool``: whether, for these, the arguments one after the other in memory are the
         result, or the results one after the other are the argument. No kernel is needed then.
+    arithmetic : callable, optional
+        ``(attrs, argument types) -> Dimension``: a rough count of the operations, for deciding on threads; without it
+        it is guessed from the results' sizes.
+    multiply_adds : callable, optional
+        ``(attrs, argument types, result types) -> Dimension``: how many multiplications with an addition it takes, for
+        operators that consist of them.
     """
 
     name: str
@@ -93,6 +103,8 @@ class Op:
     shape_value: bool = False
     view: bool = False
     contiguous: Callable[[Attrs, Sequence[Type]], bool] | None = None
+    arithmetic: Callable[[Attrs, Sequence[TensorType]], Dimension] | None = None
+    multiply_adds: Callable[[Attrs, Sequence[TensorType], Sequence[TensorType]], Dimension] | None = None
 
 
 _registry: dict[str, Op] = {}

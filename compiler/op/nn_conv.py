@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
+from ..relay.dimension import product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .accumulate import check_bias, finish_sums, result_dtype, wide_dtype, widen
@@ -83,5 +84,6 @@ register(
         _reference,
         _compute,
         attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1, "out_dtype": None},
+        multiply_adds=lambda attrs, args, results: results[0].size * product(args[1].shape[1:]),
     )
 )

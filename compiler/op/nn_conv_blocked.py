@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
+from ..relay.dimension import product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, get, register, same_dtype, tensors
@@ -129,5 +130,6 @@ register(
         _reference,
         _compute,
         attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1, "column_tile": 0},
+        multiply_adds=lambda attrs, args, results: results[0].size * product(args[1].shape[1:-1]),
     )
 )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dimension
+from ..relay.dimension import Dimension, product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .accumulate import check_bias, finish_sums, wide_dtype, widen
@@ -200,5 +200,6 @@ register(
             "output_padding": REQUIRED,
             "groups": 1,
         },
+        multiply_adds=lambda attrs, args, results: args[0].size * product(args[1].shape[1:]),
     )
 )

@@ -17,9 +17,6 @@ from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
 
-#: Rows of a tile that a tuner tries: each takes a vector register at least, and no target has more than 32.
-MOST_ROWS = 16
-
 
 def pack_panels(weights: np.ndarray, block: int) -> np.ndarray:
     """(N, K) to (ceil(N/block), K, block), filled up with zeros."""
@@ -50,32 +47,19 @@ def _reference(attrs: Attrs, x: np.ndarray, weights: np.ndarray, bias: np.ndarra
     return result if bias is None else result + bias
 
 
-def choose_row_tile(T: Any, rows: Any, default: int) -> int:
-    """How many of a matrix's rows are computed together."""
-    most = rows if isinstance(rows, int) else MOST_ROWS
-    options = {default, *range(1, min(most, MOST_ROWS) + 1)}
-    chosen: int = T.knobs.choose("matmul.rows", sorted(options), default)
-    return chosen
-
-
 def _compute(T: Any, attrs: Attrs, x: Any, weights: Any, bias: Any = None) -> Any:
     rows, depth = T.shape(x)
     panels, _, block = T.shape(weights)
-    tile = choose_row_tile(T, rows, attrs.row_tile)
-    tiles = T.floor_div(rows + (tile - 1), tile)
-    exact = isinstance(rows, int) and rows % tile == 0
     k = T.reduce_axis(depth, "k")
-
-    def body(t: Any, panel: Any, r: Any, lane: Any) -> Any:
-        row = t * tile + r
-        # The last tile computes its last row again and again instead of branching; nobody reads those results.
-        return T.sum(x(row if exact else T.minimum(row, rows - 1), k) * weights(panel, k, lane), [k])
-
-    product = T.compute((tiles, panels, tile, block), body, "dense_packed")
+    product = T.compute(
+        (rows, panels, block),
+        lambda row, panel, lane: T.sum(x(row, k) * weights(panel, k, lane), [k]),
+        "dense_packed",
+    )
 
     def unpack(row: Any, unit: Any) -> Any:
-        at = (T.floor_div(row, tile), T.floor_div(unit, block), T.floor_mod(row, tile), T.floor_mod(unit, block))
-        return product(*at) if bias is None else product(*at) + bias(unit)
+        value = product(row, T.floor_div(unit, block), T.floor_mod(unit, block))
+        return value if bias is None else value + bias(unit)
 
     return T.compute((rows, attrs.units), unpack, "dense_unpack")
 
@@ -88,5 +72,6 @@ register(
         _reference,
         _compute,
         attributes={"units": REQUIRED, "row_tile": 1},
+        multiply_adds=lambda attrs, args, results: results[0].size * args[0].shape[1],
     )
 )

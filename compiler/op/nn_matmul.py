@@ -86,6 +86,11 @@ def _matmul_compute(T: Any, attrs: Attrs, a: Any, b: Any) -> Any:
     return finish_sums(T, "matmul", T.compute(shape, body, "matmul"), dtype)
 
 
+def matmul_multiply_adds(attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> Dimension:
+    """As many for each element of the product as a row of the left side has."""
+    return results[0].size * args[0].shape[-2 if attrs.transpose_a else -1]
+
+
 register(
     Op(
         "nn.matmul",
@@ -94,6 +99,7 @@ register(
         _matmul_reference,
         _matmul_compute,
         attributes={"transpose_a": False, "transpose_b": False, "out_dtype": None},
+        multiply_adds=matmul_multiply_adds,
     )
 )
 
@@ -133,5 +139,13 @@ def _dense_compute(T: Any, attrs: Attrs, x: Any, weights: Any, bias: Any = None)
 
 
 register(
-    Op("nn.dense", FusionKind.ANCHOR, _dense_relation, _dense_reference, _dense_compute, attributes={"out_dtype": None})
+    Op(
+        "nn.dense",
+        FusionKind.ANCHOR,
+        _dense_relation,
+        _dense_reference,
+        _dense_compute,
+        attributes={"out_dtype": None},
+        multiply_adds=lambda attrs, args, results: results[0].size * args[0].shape[-1],
+    )
 )

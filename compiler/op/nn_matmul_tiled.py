@@ -12,7 +12,7 @@ import numpy as np
 
 from ..relay.expr import Attrs
 from .base import REQUIRED, FusionKind, Op, broadcast_at, broadcast_extents, get, register
-from .nn_dense_packed import choose_row_tile
+from .nn_matmul import matmul_multiply_adds
 
 
 def _plain(attrs: Attrs) -> Attrs:
@@ -28,10 +28,9 @@ def _compute(T: Any, attrs: Attrs, a: Any, b: Any) -> Any:
     batch = broadcast_extents(T, [left[:-2], right[:-2]])
     rows, depth = reversed(left[-2:]) if attrs.transpose_a else left[-2:]
     columns = right[-2 if attrs.transpose_b else -1]
-    tile, block = choose_row_tile(T, rows, attrs.row_tile), attrs.block
-    tiles, panels = T.floor_div(rows + (tile - 1), tile), T.floor_div(columns + (block - 1), block)
+    block = attrs.block
+    panels = T.floor_div(columns + (block - 1), block)
     zero = T.const(0, T.dtype(b))
-    exact_rows = isinstance(rows, int) and rows % tile == 0
     exact_columns = isinstance(columns, int) and columns % block == 0
 
     def pack(*index: Any) -> Any:
@@ -44,20 +43,17 @@ def _compute(T: Any, attrs: Attrs, a: Any, b: Any) -> Any:
     inner = T.reduce_axis(depth, "k")
 
     def product(*index: Any) -> Any:
-        stack, (t, panel, r, lane) = index[: len(batch)], index[len(batch) :]
-        row = t * tile + r
-        row = row if exact_rows else T.minimum(row, rows - 1)  # see nn.dense_packed
+        stack, (row, panel, lane) = index[: len(batch)], index[len(batch) :]
         here = (inner, row) if attrs.transpose_a else (row, inner)
         x = broadcast_at(T, a, (*stack, *here), (*batch, *left[-2:]))
         y = broadcast_at(T, packed, (*stack, panel, inner, lane), (*batch, panels, depth, block))
         return T.sum(x * y, [inner])
 
-    result = T.compute((*batch, tiles, panels, tile, block), product, "matmul_tiled")
+    result = T.compute((*batch, rows, panels, block), product, "matmul_tiled")
 
     def unpack(*index: Any) -> Any:
         *stack, row, column = index
-        place = (T.floor_div(row, tile), T.floor_div(column, block), T.floor_mod(row, tile), T.floor_mod(column, block))
-        return result(*stack, *place)
+        return result(*stack, row, T.floor_div(column, block), T.floor_mod(column, block))
 
     return T.compute((*batch, rows, columns), unpack, "matmul_unpack")
 
@@ -70,5 +66,6 @@ register(
         _reference,
         _compute,
         attributes={"transpose_a": False, "transpose_b": False, "row_tile": REQUIRED, "block": REQUIRED},
+        multiply_adds=matmul_multiply_adds,
     )
 )

@@ -155,7 +155,17 @@ def _define(
         return kernel(name, symbol, attrs, _arguments(attrs, tuple(weights), args), results)
 
     common = {"activations": REQUIRED, "reverse": False, "clip": None, "optional": ()}
-    register(Op(name, FusionKind.OPAQUE, relation, reference, source=source, attributes={**common, **attributes}))
+    register(
+        Op(
+            name,
+            FusionKind.OPAQUE,
+            relation,
+            reference,
+            source=source,
+            attributes={**common, **attributes},
+            multiply_adds=lambda attrs, args, results: results[0].size * gates * results[0].shape[2],
+        )
+    )
 
 
 _define("nn.rnn", 1, {"weights": 1}, ("initial_h", "lengths"), 1)

@@ -16,6 +16,7 @@ from .. import op as relay_op
 from ..op.base import FusionKind
 from ..op.layout import block_array
 from ..op.nn_conv_blocked import pack_weights
+from ..op.qnn_conv_blocked import QUAD, pack_depthwise, pack_quads
 from ..relay.dimension import Dimension
 from ..relay.expr import (
     Atom,
@@ -164,15 +165,10 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     out_channels, group_channels, *window = weights.array.shape
     groups = call.attrs.groups
     in_channels = group_channels * groups
-    out_block, in_block = channel_block(out_channels, self.target), channel_block(in_channels, self.target)
-    if groups == 1:
-        # Channels that fill no block are filled up with zeros: still much faster than without vectors.
-        out_block = out_block or _padded_block(out_channels, self.target)
-        # The planes of an image: pixels with interleaved colours; what a convolution has made has a block already.
-        in_block = self.block_of(data) or in_block
-        in_block = in_block or (in_channels if in_channels <= 4 else _padded_block(in_channels, self.target))
-    if out_block is None or in_block is None:
+    blocks = _conv_blocks(self, data, out_channels, in_channels, groups)
+    if blocks is None:
         return False
+    in_block, out_block = blocks
     if groups > 1 and groups == in_channels == out_channels:
         packed = weights.array.reshape(out_channels // out_block, out_block, 1, 1, *window)
         packed = np.ascontiguousarray(np.moveaxis(packed, (3, 1), (-2, -1)))
@@ -181,17 +177,38 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     else:
         packed = pack_weights(weights.array, in_block, out_block)
     args: list[Atom] = [self.blocked_var(data, in_block, call), Constant(packed, f"{_name(weights)}.packed")]
-    if bias:
-        assert isinstance(bias[0], Constant)
-        padded = np.pad(bias[0].array, (0, -out_channels % out_block))
-        args.append(Constant(padded.reshape(-1, out_block), f"{_name(bias[0])}.packed"))
+    args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
     attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups")}
+    self.blocked[var] = self.emit(
+        "nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs, **_tiling(self, var, out_block)
+    )
+    return True
+
+
+def _conv_blocks(
+    self: _Rewriter, data: Atom, out_channels: int, in_channels: int, groups: int
+) -> tuple[int, int] | None:
+    """Blocks of the input and output channels of a convolution; None where they don't divide."""
+    out_block, in_block = channel_block(out_channels, self.target), channel_block(in_channels, self.target)
+    if groups == 1:
+        # Channels that fill no block are filled up with zeros: still much faster than without vectors.
+        out_block = out_block or _padded_block(out_channels, self.target)
+        # The planes of an image: pixels with interleaved colours; what a convolution has made has a block already.
+        in_block = self.block_of(data) or in_block
+        in_block = in_block or (in_channels if in_channels <= 4 else _padded_block(in_channels, self.target))
+    return None if out_block is None or in_block is None else (in_block, out_block)
+
+
+def _packed_bias(bias: Constant, block: int) -> Constant:
+    padded = np.pad(bias.array, (0, -bias.array.size % block))
+    return Constant(padded.reshape(-1, block), f"{_name(bias)}.packed")
+
+
+def _tiling(self: _Rewriter, var: Var, block: int) -> dict[str, int]:
+    """The attribute of a convolution that cuts rows of unknown length."""
     result = _tensor(var)
     assert result is not None
-    if not isinstance(result.shape[-1], int):
-        attrs["column_tile"] = _column_tile(out_block, self.target)
-    self.blocked[var] = self.emit("nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs)
-    return True
+    return {} if isinstance(result.shape[-1], int) else {"column_tile": _column_tile(block, self.target)}
 
 
 def _elementwise(self: _Rewriter, var: Var, call: Call) -> bool:
@@ -316,8 +333,41 @@ def _reshape(self: _Rewriter, var: Var, call: Call) -> bool:
     return True
 
 
+def _integer_conv(self: _Rewriter, var: Var, call: Call) -> bool:
+    """Convolutions of bytes, whose blocks are in fours of channels."""
+    data, weights, *bias = call.args
+    if not isinstance(weights, Constant) or not all(isinstance(b, Constant) for b in bias):
+        return False
+    type_ = _tensor(data)
+    if type_ is None or type_.dtype != "uint8" or weights.type.dtype != "int8":
+        return False
+    out_channels, group_channels, *window = weights.array.shape
+    groups = call.attrs.groups
+    blocks = _conv_blocks(self, data, out_channels, group_channels * groups, groups)
+    if blocks is None:
+        return False
+    in_block, out_block = blocks
+    in_block += -in_block % QUAD
+    attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups", "zero_point")}
+    if groups > 1 and groups == group_channels * groups == out_channels:
+        packed, attrs["depthwise"] = pack_depthwise(weights.array, out_block), True
+        *padding, last = call.attrs.padding
+        attrs["padding"] = (*padding, last + -window[-1] % QUAD * call.attrs.dilations[-1])  # zeros meet it
+    elif groups > 1 and (group_channels % in_block or (out_channels // groups) % out_block):
+        return False
+    else:
+        packed = pack_quads(weights.array, in_block, out_block)
+    args: list[Atom] = [self.blocked_var(data, in_block, call), Constant(packed, f"{_name(weights)}.packed")]
+    args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
+    self.blocked[var] = self.emit(
+        "qnn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs, **_tiling(self, var, out_block)
+    )
+    return True
+
+
 _RULES: dict[str, _Rule] = {
     "nn.conv": _conv,
+    "qnn.conv": _integer_conv,
     "concatenate": _concatenate,
     "reshape": _reshape,
     **dict.fromkeys(("nn.max_pool", "nn.average_pool", "nn.lp_pool"), _pool),

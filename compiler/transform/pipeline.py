@@ -21,15 +21,18 @@ from .fuse_patterns import fuse_patterns
 from .halo import halo
 from .inline_constant_if import inline_constant_if
 from .inplace import inplace
+from .integer_kernels import integer_kernels
 from .move_views import move_views
 from .pack_interface import pack_interface
 from .pack_weights import pack_weights
 from .quantized_scales import quantized_scales
 from .simplify import simplify
+from .winograd import winograd
 
 #: In the order in which they run. Each runs from its level on.
 PIPELINE: tuple[Pass, ...] = (
     inline_constant_if,
+    integer_kernels,
     quantized_scales,
     fold_constants,
     simplify,
@@ -40,6 +43,7 @@ PIPELINE: tuple[Pass, ...] = (
     simplify,
     common_subexpressions,
     block_layout,
+    winograd,
     pack_weights,
     move_views,
     dead_code,

@@ -50,6 +50,16 @@ def test_latency(digits: Path, onnxc: Command) -> None:
     assert 0 < low <= middle <= high
 
 
+def test_profile(digits: Path, tmp_path: Path, onnxc: Command) -> None:
+    onnxc.succeed("compile", DIGITS, "-o", tmp_path / "timed.so", "--profile")
+    for source in (DIGITS, tmp_path / "timed.so"):
+        out = onnxc.succeed("run", source, "--profile", "--repeat", 3, "-q")
+        assert "latency of 3 runs" in out
+        assert re.search(r"^us +share +calls +GFLOP/s +GB/s +kernel +operators +types$", out, re.MULTILINE)
+        assert re.search(r"^[\d.]+ us in \d+ kernels, [\d.]+ GFLOP/s$", out, re.MULTILINE)
+    assert "measures nothing; compile it with profile=True (--profile)" in onnxc.fail("run", digits, "--profile")
+
+
 def test_wrong_inputs(digits: Path, small: Path, tmp_path: Path, onnxc: Command) -> None:
     np.save(tmp_path / "wrong.npy", np.zeros((2, 1, 8, 8), np.float32))
     np.savez(tmp_path / "other.npz", other=np.zeros(3))

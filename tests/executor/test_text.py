@@ -26,7 +26,7 @@ def program(name: str, target: Target) -> Program:
     return compile_model(BY_NAME[name].proto(), target, Options(), name).program
 
 
-def text(program: Program, target: Target) -> str:
+def text(program: Program, target: Target, profile: bool = False) -> str:
     return emit_model(
         program,
         model_hash="0" * 64,
@@ -34,6 +34,7 @@ def text(program: Program, target: Target) -> str:
         cpu_features=target.required_cpu_features,
         threads=target.hosted,
         shared=target.hosted,
+        profile=profile,
     )
 
 
@@ -62,12 +63,21 @@ def test_steps(name: str, update_goldens: bool) -> None:
     check_golden(GOLDENS / f"{name}_steps.c", steps, update_goldens)
 
 
+def test_timed_steps(update_goldens: bool) -> None:
+    """The same steps, each with its number, its multiply-adds and its bytes."""
+    target = targets.find("cortex-m4")
+    _, _, rest = text(program("branches", target), target, profile=True).partition("#define RUN")
+    timed, _, _ = rest.partition("static size_t arena_size")
+    check_golden(GOLDENS / "branches_timed.c", f"#define RUN{timed}", update_goldens)
+
+
+@pytest.mark.parametrize("profile", [False, True])
 @pytest.mark.parametrize("name", [model.name for model in MODELS])
-def test_compilers_have_nothing_to_complain_about(name: str, tmp_path: Path) -> None:
+def test_compilers_have_nothing_to_complain_about(name: str, profile: bool, tmp_path: Path) -> None:
     target = targets.find("host")
     made = program(name, target)
     headers, _ = runtime_files(target)
-    files = {**headers, f"{name}.h": emit_header(made), f"{name}.c": text(made, target)}
+    files = {**headers, f"{name}.h": emit_header(made), f"{name}.c": text(made, target, profile)}
     files["includes.cpp"] = f'#include "{name}.h"\n#include "{name}.h"\n'
     for file, content in files.items():
         (tmp_path / file).write_text(content)

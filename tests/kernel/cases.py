@@ -75,6 +75,14 @@ def _silu(g: Graph) -> list[Atom]:
     return [g("multiply", x, g("sigmoid", x))]
 
 
+def _winograd(g: Graph) -> list[Atom]:
+    """Maps that tiles cover, and that they do not; wide and narrow ones; residuals; more images than one."""
+    x = g.conv(g.input("N", 3, 20, 12), 32, 1, 1)
+    y = g("nn.relu", g.conv(x, 32, 3, 3, padding=1))
+    z = g("nn.relu", g("add", g.conv(y, 32, 3, 3, padding=1), x))
+    return [z, g("nn.relu", g.conv(g.conv(z, 40, 3, 3, padding=(2, 0, 1, 3)), 32, 3, 3, bias=False))]
+
+
 def _plain_conv(g: Graph, x: Atom, weights: Atom, **attrs: Any) -> Any:
     """A convolution whose weights are not known, so that it is not blocked."""
     spatial = len(weights.type.shape) - 2  # type: ignore[union-attr]
@@ -99,6 +107,7 @@ CONVOLUTIONS = [
         lambda g: [g("sigmoid", g.conv(g.input(1, 4, 3, 5, 7), 8, 3, 3, 3, padding=1, strides=(1, 2, 1)))],
         _CONV,
     ),
+    Case("winograd", _winograd, ("conv_blocked", *("conv_winograd",) * 4), {"N": (1, 2)}),
     Case("many_channels", lambda g: [g.conv(g.input(1, 80, 4, 4), 96, 1, 1, bias=False)], _CONV),
     Case(
         "symbolic_image",
@@ -106,7 +115,7 @@ CONVOLUTIONS = [
         _CONV,
         {"N": (1, 2), "M": (5, 6), "W": (3, 37)},
     ),
-    Case("residual", _residual, _CONV * 2, {"N": (1, 3)}),
+    Case("residual", _residual, ("conv_blocked", "conv_winograd"), {"N": (1, 3)}),
     Case("squeeze", _squeeze(16), _CONV * 4, {"N": (1, 3)}),
     Case(
         "squeeze_13",
@@ -203,6 +212,16 @@ PRODUCTS = [
         ],
         _PRODUCT * 2,
         {"N": (1, 2), "M": (1, 7, 17), "K": (1, 16)},
+    ),
+    Case(
+        "narrow_tiles",
+        lambda g: [
+            _dense(g, g.input("M", 5), 70),
+            g("nn.relu", g("nn.matmul", g.input("M", 5), g.input(5, "N"))),
+            g("nn.matmul", g.input(29, 5), g.input(5, 70)),
+        ],
+        _PRODUCT * 3,
+        {"M": (0, 1, 2, 3, 4, 8, 11, 14, 15, 30), "N": (1, 8, 16, 17, 33, 70)},
     ),
     Case("attention", _attention, ("matmul", "matmul"), {"N": (1, 2), "M": (1, 7, 17)}),
     Case(

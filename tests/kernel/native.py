@@ -63,23 +63,23 @@ class Graph:
         assert isinstance(x.type, TensorType) and isinstance(x.type.shape[1], int)
         spatial = len(window)
         weights = self.weights(channels, x.type.shape[1] // groups, *window)
-        full = {name: _repeat(attrs.get(name, 1), spatial) for name in ("strides", "dilations")}
-        padding = _repeat(attrs.get("padding", 0), 2 * spatial)
+        full = {name: repeat(attrs.get(name, 1), spatial) for name in ("strides", "dilations")}
+        padding = repeat(attrs.get("padding", 0), 2 * spatial)
         args = [x, weights, *([self.weights(channels)] if bias else [])]
         return self("nn.conv", *args, **full, padding=padding, groups=groups)
 
     def pool(self, op: str, x: Atom, *window: int, **attrs: Any) -> Atom:
         """A pooling; attributes as for `conv`."""
         spatial = len(window)
-        full = {name: _repeat(attrs.pop(name, 1), spatial) for name in ("strides", "dilations")}
-        return self(op, x, window=window, **full, padding=_repeat(attrs.pop("padding", 0), 2 * spatial), **attrs)
+        full = {name: repeat(attrs.pop(name, 1), spatial) for name in ("strides", "dilations")}
+        return self(op, x, window=window, **full, padding=repeat(attrs.pop("padding", 0), 2 * spatial), **attrs)
 
     def module(self, results: Sequence[Atom]) -> Module:
         names = tuple(f"y{i}" for i in range(len(results)))
         return Module({"main": self._builder.function(self._builder.tuple(list(results)), outputs=names)})
 
 
-def _repeat(value: int | Sequence[int], count: int) -> tuple[int, ...]:
+def repeat(value: int | Sequence[int], count: int) -> tuple[int, ...]:
     return (value,) * count if isinstance(value, int) else tuple(value)
 
 

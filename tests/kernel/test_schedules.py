@@ -10,6 +10,7 @@ from onnxc import targets
 from onnxc.api import runs_here
 from onnxc.target import Target
 from tests.kernel.cases import CASES, Case, in_place
+from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
 
 #: The kernels of the last one go out as C, which every machine's compiler understands.
@@ -24,7 +25,7 @@ def target(request: pytest.FixtureRequest) -> Target:
     return found
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *INTEGER_CASES], ids=lambda case: case.name)
 def test_kernels_compute_what_operators_mean(case: Case, target: Target, tmp_path: Path) -> None:
     graph = Graph()
     kernels = compile_module(graph.module(case.build(graph)), target)

@@ -107,7 +107,8 @@ def test_library_without_query(library: Library) -> None:
 
 def test_other_version(library: Library) -> None:
     expected = (
-        "the library was made for another version of the interface, this loader knows version 1; compile the model"
+        "the library was made for another version of the interface, "
+        f"this loader knows version {abi.VERSION}; compile the model"
     )
     assert refusal(library("doubling", "-DFIXTURE_ABI=99")).startswith(expected)
 

@@ -121,7 +121,15 @@ def test_on_other_machine(program: str, machine: str, tmp_path: Path) -> None:
 def test_python_knows_the_structs(tmp_path: Path) -> None:
     """cffi's declarations are written by hand: compare every size and offset with the header's, and every constant."""
     expected = {}
-    for struct in ("DLDataType", "onnxc_tensor_info", "onnxc_context", "onnxc_model"):
+    for struct in (
+        "DLDataType",
+        "onnxc_tensor_info",
+        "onnxc_step_info",
+        "onnxc_step_counts",
+        "onnxc_profile",
+        "onnxc_context",
+        "onnxc_model",
+    ):
         expected[f"sizeof({struct})"] = abi.ffi.sizeof(struct)
         for member, _ in abi.ffi.typeof(struct).fields:
             expected[f"offsetof({struct}, {member})"] = abi.ffi.offsetof(struct, member)

@@ -194,7 +194,7 @@ static void test_weights(void) {
   int64_t shape[1] = {4}, shapes[1];
   const DLTensor in = tensor(x, 1, shape, kDLFloat, 32), out = tensor(y, 1, shape, kDLFloat, 32);
   const DLTensor *inputs[] = {&in}, *outputs[] = {&out};
-  onnxc_context context = {NULL, 0, weights, weighted_model.weights_size, NULL};
+  onnxc_context context = {.weights = weights, .weights_size = weighted_model.weights_size};
   EXPECT(onnxc_run(&weighted_model, inputs, outputs, &context, NULL, shapes) == ONNXC_ERROR_WEIGHTS); /* no hash */
   memcpy(weights, weighted_model.hash, 64);
   EXPECT(onnxc_run(&weighted_model, inputs, outputs, &context, NULL, shapes) == ONNXC_OK);

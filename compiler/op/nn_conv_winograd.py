@@ -1,0 +1,228 @@
+"""Convolution by 3x3 windows with fewer multiplications: Winograd's minimal filtering, F(m, 3) on both axes.
+
+An m x m tile of the result comes from an n x n tile of the data (n = m + 2): both are transformed, multiplied element
+by element (summed over channels: n*n matrix products), and transformed back,
+
+    Y = A^T [ (G g G^T) . (B^T d B) ] A
+
+with n*n instead of 9*m*m multiplications: a quarter for m = 4, 4/9 for m = 2 (Lavin and Gray 2016,
+"Fast algorithms for convolutional neural networks"). The points are 0, 1, -1, (2, -2,) and infinity.
+
+Data is blocked, (N, I/ib, H, W, ib), see `layout`. The weights are transformed already (`transform_weights`):
+(O/ob, n, n, I/ib, ib, ob). The optional bias is (O/ob, ob). `padding` surrounds the data so that whole tiles can be
+read; of what they give, `sizes` (height, width) is the result. A `group` of so many rows and columns of tiles is
+computed together; they divide the numbers of tiles.
+
+In float32 the result differs more from the exact sum than the direct one does, since terms of different size meet in
+the transforms; see the README for bounds that were measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..diagnostics import CompileError
+from ..relay.dimension import Dimension
+from ..relay.expr import Attrs
+from ..relay.types import TensorType, Type
+from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
+from .layout import block_array, unblock_array
+from .nn_conv_blocked import pack_weights
+from .window import pad_array, pad_stage
+
+#: By m: B^T, G, A^T.
+_MATRICES: dict[int, tuple[list[list[float]], list[list[float]], list[list[float]]]] = {
+    2: (
+        [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]],
+        [[1, 0, 0], [1 / 2, 1 / 2, 1 / 2], [1 / 2, -1 / 2, 1 / 2], [0, 0, 1]],
+        [[1, 1, 1, 0], [0, 1, -1, -1]],
+    ),
+    4: (
+        [
+            [4, 0, -5, 0, 1, 0],
+            [0, -4, -4, 1, 1, 0],
+            [0, 4, -4, -1, 1, 0],
+            [0, -2, -1, 2, 1, 0],
+            [0, 2, -1, -2, 1, 0],
+            [0, 4, 0, -5, 0, 1],
+        ],
+        [
+            [1 / 4, 0, 0],
+            [-1 / 6, -1 / 6, -1 / 6],
+            [-1 / 6, 1 / 6, -1 / 6],
+            [1 / 24, 1 / 12, 1 / 6],
+            [1 / 24, -1 / 12, 1 / 6],
+            [0, 0, 1],
+        ],
+        [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]],
+    ),
+}
+
+
+def transform_weights(weights: np.ndarray, tile: int, in_block: int, out_block: int) -> np.ndarray:
+    """(O, I, 3, 3) to (ceil(O/ob), n, n, ceil(I/ib), ib, ob)."""
+    g = np.array(_MATRICES[tile][1])
+    transformed = np.einsum("ia,ocab,jb->ocij", g, weights.astype(np.float64), g)
+    packed = pack_weights(transformed.astype(np.float32), in_block, out_block)  # (O/ob, I/ib, n, n, ib, ob)
+    return np.ascontiguousarray(np.moveaxis(packed, 1, 3))
+
+
+def padding_of_tiles(sizes: Sequence[int], data: Sequence[int], before: Sequence[int], tile: int) -> tuple[int, ...]:
+    """Padding, before and behind each axis, with which tiles cover results of the sizes."""
+    tiles = [-(-size // tile) for size in sizes]
+    after = [max(0, t * tile + 2 - d - b) for t, d, b in zip(tiles, data, before, strict=True)]
+    return (*before, *after)
+
+
+def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
+    types = tensors("nn.conv_winograd", args, (2, 3))
+    dtype = same_dtype("nn.conv_winograd", types)
+    data, weights = types[0], types[1]
+    if attrs.tile not in _MATRICES:
+        raise CompileError(f"nn.conv_winograd with tiles of {attrs.tile}", expected="2 or 4")
+    points = attrs.tile + 2
+    if data.rank != 5 or weights.rank != 6 or weights.shape[1:3] != (points, points):
+        raise CompileError(f"nn.conv_winograd of data {data.shape} with weights {weights.shape}")
+    chunks, *_, in_chunks, in_block, out_block = weights.shape
+    if (data.shape[1], data.shape[-1]) != (in_chunks, in_block):
+        raise CompileError(
+            f"nn.conv_winograd: data {data.shape}, weights {weights.shape}",
+            expected=f"{in_chunks} chunks of {in_block} channels",
+        )
+    if len(types) == 3 and types[2].shape != (chunks, out_block):
+        raise CompileError(f"nn.conv_winograd: bias {types[2].shape}", expected=f"({chunks}, {out_block})")
+    if any(-(-size // attrs.tile) % group for size, group in zip(attrs.sizes, attrs.group, strict=True)):
+        raise CompileError(f"nn.conv_winograd of {attrs.sizes} by groups of {attrs.group} tiles", expected="divisors")
+    for size, dim, before, after in zip(
+        attrs.sizes, data.shape[2:4], attrs.padding[:2], attrs.padding[2:], strict=True
+    ):
+        needed = -(-size // attrs.tile) * attrs.tile + 2
+        if dim + before + after < needed:
+            raise CompileError(f"nn.conv_winograd: {dim} elements padded by {before}, {after}", expected=f"{needed}")
+    return TensorType((data.shape[0], chunks, *attrs.sizes, out_block), dtype)
+
+
+def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    tile = attrs.tile
+    points = tile + 2
+    input_matrix, _, output_matrix = (np.array(m) for m in _MATRICES[tile])
+    padded = pad_array(unblock_array(data).astype(np.float64), attrs.padding[:2], attrs.padding[2:])
+    rows, columns = (-(-s // tile) for s in attrs.sizes)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (points, points), (2, 3))
+    windows = windows[:, :, : rows * tile : tile, : columns * tile : tile]
+    inputs = np.einsum("ia,ncyxab,jb->ncyxij", input_matrix, windows, input_matrix)
+    chunks, _, _, in_chunks, in_block, out_block = weights.shape
+    flat = np.moveaxis(weights, -1, 1).reshape(chunks * out_block, points, points, in_chunks * in_block)
+    products = np.einsum("ncyxij,oijc->noyxij", inputs, flat.astype(np.float64))
+    outputs = np.einsum("ia,noyxab,jb->noyixj", output_matrix, products, output_matrix)
+    result = outputs.reshape(*outputs.shape[:2], rows * tile, columns * tile)[:, :, : attrs.sizes[0], : attrs.sizes[1]]
+    if bias is not None:
+        result = result + bias.reshape(-1, 1, 1)
+    return block_array(result.astype(data.dtype), out_block)
+
+
+def _transform_input(T: Any, tile: int, d: Sequence[Any]) -> list[Any]:
+    """B^T d for one column, written so that equal terms are computed once."""
+    if tile == 2:
+        return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
+    two, four, five = (T.const(v, "float32") for v in (2.0, 4.0, 5.0))
+    even4, odd4 = d[4] - four * d[2], d[3] - four * d[1]
+    even1, odd1 = d[4] - d[2], two * (d[3] - d[1])
+    first, last = (four * d[0] - five * d[2]) + d[4], (four * d[1] - five * d[3]) + d[5]
+    return [first, even4 + odd4, even4 - odd4, even1 + odd1, even1 - odd1, last]
+
+
+def _transform_output(T: Any, tile: int, m: Sequence[Any]) -> list[Any]:
+    """A^T m for one column."""
+    if tile == 2:
+        return [(m[0] + m[1]) + m[2], (m[1] - m[2]) - m[3]]
+    two, four, eight = (T.const(v, "float32") for v in (2.0, 4.0, 8.0))
+    sum1, sum2, difference1, difference2 = m[1] + m[2], m[3] + m[4], m[1] - m[2], m[3] - m[4]
+    return [
+        (m[0] + sum1) + sum2,
+        difference1 + two * difference2,
+        sum1 + four * sum2,
+        (difference1 + eight * difference2) + m[5],
+    ]
+
+
+def _pick(T: Any, index: Any, values: Sequence[Any]) -> Any:
+    """values[index]; the schedule unrolls the index, so that one of them remains."""
+    result = values[-1]
+    for i in range(len(values) - 2, -1, -1):
+        result = T.select(index < i + 1, values[i], result)
+    return result
+
+
+def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
+    tile = attrs.tile
+    points = tile + 2
+    before, after = attrs.padding[:2], attrs.padding[2:]
+    padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
+    chunks, _, _, in_chunks, in_block, out_block = T.shape(weights)
+    batch, _, height, width, _ = T.result_shape()
+    high, wide = attrs.group
+    groups = (batch, -(-height // tile) // high, -(-width // tile) // wide)
+    tiles = high * wide
+
+    def transformed_rows(n: Any, gy: Any, gx: Any, c: Any, t: Any, i: Any, b: Any, lane: Any) -> Any:
+        row = (gy * high + T.floor_div(t, wide)) * tile
+        column = (gx * wide + T.floor_mod(t, wide)) * tile
+        window = [padded(n, c, row + a, column + b, lane) for a in range(points)]
+        return _pick(T, i, _transform_input(T, tile, window))
+
+    half = T.compute((*groups, in_chunks, tiles, points, points, in_block), transformed_rows, "winograd_input_rows")
+
+    def transformed(n: Any, gy: Any, gx: Any, i: Any, j: Any, c: Any, t: Any, lane: Any) -> Any:
+        return _pick(T, j, _transform_input(T, tile, [half(n, gy, gx, c, t, i, b, lane) for b in range(points)]))
+
+    inputs = T.compute((*groups, points, points, in_chunks, tiles, in_block), transformed, "winograd_input")
+    chunk, channel = T.reduce_axis(in_chunks, "icc"), T.reduce_axis(in_block, "ic")
+
+    # One axis for the tiles of a group: the schedule cuts it as it likes.
+    def product(n: Any, gy: Any, gx: Any, k: Any, i: Any, j: Any, t: Any, lane: Any) -> Any:
+        value = inputs(n, gy, gx, i, j, chunk, t, channel) * weights(k, i, j, chunk, channel, lane)
+        return T.sum(value, [chunk, channel])
+
+    products = T.compute((*groups, chunks, points, points, tiles, out_block), product, "winograd_product")
+
+    def output_rows(n: Any, gy: Any, gx: Any, k: Any, t: Any, i: Any, b: Any, lane: Any) -> Any:
+        return _pick(T, i, _transform_output(T, tile, [products(n, gy, gx, k, a, b, t, lane) for a in range(points)]))
+
+    half_out = T.compute((*groups, chunks, tiles, tile, points, out_block), output_rows, "winograd_output_rows")
+
+    def output(n: Any, gy: Any, gx: Any, k: Any, t: Any, i: Any, j: Any, lane: Any) -> Any:
+        return _pick(T, j, _transform_output(T, tile, [half_out(n, gy, gx, k, t, i, b, lane) for b in range(points)]))
+
+    result = T.compute((*groups, chunks, tiles, tile, tile, out_block), output, "winograd_output")
+
+    def untile(n: Any, k: Any, y: Any, x: Any, lane: Any) -> Any:
+        row, column = T.floor_div(y, tile), T.floor_div(x, tile)
+        group_of = (T.floor_div(row, high), T.floor_div(column, wide))
+        t = T.floor_mod(row, high) * wide + T.floor_mod(column, wide)
+        value = result(n, *group_of, k, t, T.floor_mod(y, tile), T.floor_mod(x, tile), lane)
+        return value if bias is None else value + bias(k, lane)
+
+    return T.compute(T.result_shape(), untile, "winograd_untile")
+
+
+def _multiply_adds(attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> Dimension:
+    """Those of the products, without the transforms: each tile takes every weight once."""
+    rows, columns = (-(-size // attrs.tile) for size in attrs.sizes)
+    return args[0].shape[0] * args[1].size * (rows * columns)
+
+
+register(
+    Op(
+        "nn.conv_winograd",
+        FusionKind.ANCHOR,
+        _relation,
+        _reference,
+        _compute,
+        attributes={"tile": REQUIRED, "group": (1, 1), "padding": REQUIRED, "sizes": REQUIRED},
+        multiply_adds=_multiply_adds,
+    )
+)

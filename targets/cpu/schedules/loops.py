@@ -1,0 +1,97 @@
+"""Loops written by hand, for what schedule primitives cannot make: tiles of several sizes, sums in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from onnxc.kernel.tvm_api import TensorLoad, structural_map, tirx
+
+Body = Callable[[Any], Any]
+
+
+def sequence(*statements: Any) -> Any:
+    """Statements one after the other."""
+    return statements[0] if len(statements) == 1 else tirx.SeqStmt(list(statements))
+
+
+def index(value: Any) -> Any:
+    """An int32 expression."""
+    return tirx.const(value, "int32") if isinstance(value, int) else value
+
+
+def _loop(extent: Any, body: Body, kind: Any, name: str) -> Any:
+    if isinstance(extent, tirx.IntImm):
+        extent = int(extent)
+    if isinstance(extent, int) and extent == 1 and kind != tirx.ForKind.PARALLEL:
+        return body(index(0))
+    var = tirx.Var(name, "int32")
+    return tirx.For(var, index(0), index(extent), kind, body(var))
+
+
+def serial(extent: Any, body: Body, name: str = "i") -> Any:
+    return _loop(extent, body, tirx.ForKind.SERIAL, name)
+
+
+def unrolled(extent: int, body: Body, name: str = "u") -> Any:
+    return _loop(extent, body, tirx.ForKind.UNROLLED, name)
+
+
+def vectorized(lanes: int, body: Body, name: str = "lane") -> Any:
+    return _loop(lanes, body, tirx.ForKind.VECTORIZED, name)
+
+
+def parallel(extents: Sequence[Any], body: Callable[..., Any], name: str = "task") -> Any:
+    """A loop over all combinations of indices below the extents, the last one fastest, that threads share."""
+    total: Any = index(1)
+    for extent in extents:
+        total = total * extent
+
+    def task(number: Any) -> Any:
+        indices: list[Any] = []
+        for extent in reversed(extents[1:]):
+            one = isinstance(extent, (int, tirx.IntImm)) and int(extent) == 1
+            indices.append(index(0) if one else tirx.floormod(number, extent))
+            number = number if one else tirx.floordiv(number, extent)
+        return body(number, *reversed(indices))
+
+    return _loop(total, task, tirx.ForKind.PARALLEL, name)
+
+
+class Local:
+    """A local array: with constant indices registers, else memory on the stack."""
+
+    def __init__(self, size: int, name: str, dtype: str = "float32") -> None:
+        self.buffer = tirx.decl_buffer((size,), dtype, name)
+        self.allocation = tirx.AllocBuffer(self.buffer)
+
+    def load(self, at: Any) -> Any:
+        return tirx.BufferLoad(self.buffer, [index(at)])
+
+    def store(self, at: Any, value: Any) -> Any:
+        return tirx.BufferStore(self.buffer, value, [index(at)])
+
+
+def substitute(node: Any, variables: Mapping[Any, Any], loads: Mapping[Any, Any]) -> Any:
+    """An expression or statement with variables and whole loads of some buffers replaced.
+
+    Parameters
+    ----------
+    variables, loads : mapping
+        What stands in the place of a variable, and of a load (of whatever element) of a buffer.
+    """
+
+    def load(expr: Any) -> Any:
+        return next((value for buffer, value in loads.items() if expr.source.same_as(buffer)), expr)
+
+    rules = ((TensorLoad, load), (tirx.Var, lambda var: variables.get(var, var)))
+    return structural_map(node, rules, order="pre")
+
+
+def with_body(func: Any, statements: Sequence[Any], buffers: Sequence[Any]) -> Any:
+    """A function that does these statements and has these intermediate buffers."""
+    realize = func.body
+    block = realize.block
+    head = (block.iter_vars, block.reads, block.writes, block.name_hint, sequence(*statements), block.init)
+    changed = type(block)(*head, list(buffers), block.match_buffers, block.annotations)
+    return func.with_body(type(realize)(realize.iter_values, realize.predicate, changed))
