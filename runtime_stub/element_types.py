@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 # DLPack's type codes, and the names of the types that numpy itself has.
-_INT, _UINT, _FLOAT, _COMPLEX, _BOOL = 0, 1, 2, 5, 6
+_INT, _UINT, _FLOAT, _OPAQUE, _COMPLEX, _BOOL = 0, 1, 2, 3, 5, 6
 _NUMPY_TYPES = {
     **{(_INT, bits): f"int{bits}" for bits in (8, 16, 32, 64)},
     **{(_UINT, bits): f"uint{bits}" for bits in (8, 16, 32, 64)},
     **{(_FLOAT, bits): f"float{bits}" for bits in (16, 32, 64)},
     **{(_COMPLEX, bits): f"complex{bits}" for bits in (64, 128)},
     (_BOOL, 8): "bool",
+    (_OPAQUE, 128): "object",  # strings
 }
+STRING = "object"
 
 # Those that only the package ml_dtypes has. A program without it sees their bits as unsigned integers, and small
 # integers as those of 8 bits.
@@ -86,6 +88,8 @@ def as_element_type(array: np.ndarray, name: str, dtype: np.dtype[Any]) -> np.nd
     """
     if array.dtype == dtype:
         return array
+    if name == STRING:
+        return array.astype(object) if array.dtype.kind in "USO" else None
     found = array.dtype.newbyteorder("=")
     if found == dtype:
         return array.astype(dtype)

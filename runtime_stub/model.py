@@ -10,10 +10,11 @@ import numpy as np
 
 from . import abi
 from .abi import ffi
-from .element_types import as_element_type, pack, packed_bits, packed_size, unpack
+from .element_types import STRING, as_element_type, pack, packed_bits, packed_size, unpack
 from .errors import InputError, RunError
 from .library import Library, TensorInfo, shape_text
 from .profile import StepProfile
+from .strings import pack_strings, room_for_strings, unpack_strings
 
 _SYMBOL_MAX = 2**31 - 1
 
@@ -67,8 +68,13 @@ class Model:
         self.symbols = library.symbols
         self._run = library.model.run
         self._input_types = tuple(tensor.dtype for tensor in self.inputs)
+        self._input_names = tuple(tensor.name for tensor in self.inputs)
         self._output_names = tuple(tensor.name for tensor in self.outputs)
-        self._has_packed = any(packed_bits(tensor.element_type) for tensor in (*self.inputs, *self.outputs))
+        # Arrays of these are no arrays in C.
+        self._has_packed = any(
+            packed_bits(tensor.element_type) or tensor.element_type == STRING
+            for tensor in (*self.inputs, *self.outputs)
+        )
         self._plans: dict[_Shapes, _Plan] = {}
 
     def __repr__(self) -> str:
@@ -198,31 +204,51 @@ class Model:
             for index, array in enumerate(packed_outputs):
                 pointers[index] = ffi.from_buffer(array)
             status = self._run(context.inputs, context.outputs, plan.symbols, context.structure)
+            if status == abi.OK and self._has_packed:
+                self._unpack(packed_outputs, outputs)
         finally:
             library.give_context(context)
         if status != abi.OK:
             raise RunError(f"model '{self.name}': {library.status_text(status)} (status {status})")
-        if self._has_packed:
-            for tensor, packed, array in zip(self.outputs, packed_outputs, outputs, strict=True):
-                if packed is not array:
-                    unpack(packed, packed_bits(tensor.element_type), tensor.element_type, array)
         return dict(zip(self._output_names, outputs, strict=True))
 
-    @staticmethod
-    def _pack(tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
+    def _pack(self, tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
+        """What a run reads an input from."""
+        if tensor.element_type == STRING:
+            try:
+                return pack_strings(array)
+            except TypeError as error:
+                where = f"model '{self.name}', input '{tensor.name}'"
+                raise InputError(f"{where}: {error}; expected strings") from error
         bits = packed_bits(tensor.element_type)
         return pack(array, bits) if bits else array
 
     @staticmethod
     def _room(tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
-        """Where a run puts an output: into the array, unless elements of less than a byte must be unpacked."""
+        """Where a run puts an output: into the array, unless strings or packed elements must be unpacked."""
+        if tensor.element_type == STRING:
+            return room_for_strings(array.size)
         bits = packed_bits(tensor.element_type)
         return np.empty(packed_size(array.size, bits), np.uint8) if bits else array
+
+    def _unpack(self, packed: Sequence[np.ndarray], arrays: Sequence[np.ndarray]) -> None:
+        """Bring what a run has left into the arrays of outputs."""
+        for tensor, source, array in zip(self.outputs, packed, arrays, strict=True):
+            if tensor.element_type == STRING:
+                unpack_strings(source, array)
+            elif source is not array:
+                unpack(source, packed_bits(tensor.element_type), tensor.element_type, array)
 
     # ------------------------------------------------------------------------------------------------ inputs
 
     def _in_order(self, arrays: Sequence[Any], named: Mapping[str, Any]) -> Sequence[Any]:
         """All inputs in the model's order, from a call's arguments."""
+        mapping = named if not arrays else arrays[0] if len(arrays) == 1 and not named else None
+        if type(mapping) is dict and len(mapping) == len(self._input_names):  # the common case, without the questions
+            try:
+                return [mapping[name] for name in self._input_names]
+            except KeyError:
+                pass  # explained below
         if len(arrays) == 1 and isinstance(arrays[0], Mapping):
             if named:
                 raise InputError(f"model '{self.name}': inputs in a mapping and by keyword; expected one way")

@@ -50,6 +50,21 @@ typedef struct {
 } DLTensor;
 #endif
 
+/* ------------------------------------------------------------------------------------------------ strings */
+
+/* A string: size bytes of UTF-8, which need no zero at their end; data may be NULL where size is 0. Tensors of strings are
+ * arrays of these, aligned to 16 bytes, of the type {kDLOpaqueHandle, 128, 1}. The caller owns the bytes of inputs, and
+ * keeps them as they are until he has done with the outputs: those may point into them. Outputs also point to constants
+ * in the artifact, and to the context's heap, whose bytes are valid until its next run. */
+typedef struct
+#if defined(__GNUC__)
+    __attribute__((aligned(16)))
+#endif
+{
+  const char *data;
+  int64_t size;
+} onnxc_string;
+
 /* ------------------------------------------------------------------------------------------------ status */
 
 typedef int32_t onnxc_status;

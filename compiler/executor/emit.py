@@ -8,6 +8,7 @@ from typing import Any
 
 from ..kernel.kernel import Kernel
 from ..relay.dimension import Dim, Dimension
+from ..relay.expr import Constant
 from ..relay.types import TensorType
 from .header import input_fields, output_fields, run_parameters, symbol_fields
 from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier
@@ -73,6 +74,14 @@ def _helpers_of(text: str) -> list[str]:
     return [used] if used else []
 
 
+def _string_table(index: int, constant: Constant) -> str:
+    """A constant of strings."""
+    entries = [str(text) for text in constant.array.reshape(-1)]
+    sizes = [len(text.encode("utf-8", "surrogateescape")) for text in entries]
+    lines = [f"  {{{c_string(text)}, {size}}}," for text, size in zip(entries, sizes, strict=True)]
+    return "\n".join([f"static const onnxc_string strings_{index}[] = {{", *(lines or ["  {NULL, 0},"]), "};", ""])
+
+
 class _Emitter:
     def __init__(self, program: Program, threads: bool, external_weights: bool, profile: bool) -> None:
         self.program, self.threads, self.external_weights = program, threads, external_weights
@@ -89,6 +98,7 @@ class _Emitter:
         ]
         if program.weights_size and not self.external_weights:
             parts.append(f"extern const uint64_t {name}_weights[];\n")
+        parts += [_string_table(index, constant) for index, constant in enumerate(program.strings)]
         helpers = len(parts)
         parts.append("/* ---- kernels: see the end ---- */\n")
         parts.append(emit_kernel_declarations(self.kernels, self.threads))
@@ -151,6 +161,8 @@ class _Emitter:
         if root.kind == "weight":
             assert root.constant is not None
             return f"W({self._sum(self.program.weight_offsets[root.constant.digest], inside)})"
+        if root.kind == "strings":
+            return f"(strings_{root.index} + {self._sum(0, inside)} / 16)" if inside else f"strings_{root.index}"
         if root.kind == "arena":
             slot = self.program.plan.slots[root.index]
             if slot is None:

@@ -32,9 +32,10 @@ C_TYPES: Mapping[str, str] = {
     "bool": "bool",
     "complex64": "uint64_t",
     "complex128": "double _Complex",
+    "string": "onnxc_string",
 }
 
-_CODES = {"i": "kDLInt", "u": "kDLUInt", "f": "kDLFloat", "c": "kDLComplex", "b": "kDLBool"}
+_CODES = {"i": "kDLInt", "u": "kDLUInt", "f": "kDLFloat", "c": "kDLComplex", "b": "kDLBool", "O": "kDLOpaqueHandle"}
 
 
 def dlpack_type(dtype: str) -> str:

@@ -34,7 +34,7 @@ class Buffer:
     Attributes
     ----------
     kind : str
-        ``input``, ``output`` (the caller's), ``weight`` or ``arena``.
+        ``input``, ``output`` (the caller's), ``weight``, ``strings`` (a constant of them) or ``arena``.
     size : Dimension
         Bytes.
     index : int
@@ -103,6 +103,8 @@ class Program:
         Distinct constants, in order of first use.
     weight_offsets : dict
         Constant digest -> byte offset in the weight blob.
+    strings : tuple of Constant
+        Distinct constants of strings, which are no weights: they hold addresses.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Program:
     weights: tuple[Constant, ...]
     weight_offsets: Mapping[str, int]
     weights_size: int
+    strings: tuple[Constant, ...] = ()
 
 
 def build_program(module: Module, kernels: Mapping[str, Kernel], symbols: Sequence[str], alignment: int) -> Program:
@@ -144,6 +147,7 @@ class _Builder:
     values: dict[Var, list[Buffer]] = field(default_factory=dict)
     arena: list[Buffer] = field(default_factory=list)
     weights: dict[str, Buffer] = field(default_factory=dict)
+    strings: dict[str, Buffer] = field(default_factory=dict)
     constants: dict[int, Buffer] = field(default_factory=dict)
     step: int = 0
 
@@ -181,6 +185,7 @@ class _Builder:
             weights,
             offsets,
             size,
+            tuple(b.constant for b in self.strings.values() if b.constant is not None),
         )
 
     def deliver(self, results: list[Buffer], types: Sequence[TensorType], names: Sequence[str]) -> list[Step]:
@@ -205,8 +210,12 @@ class _Builder:
         if isinstance(atom, Var):
             return self.values[atom]
         if id(atom) not in self.constants:  # digests are slow on large weights: once per object
-            buffer = Buffer("weight", atom.type.byte_size, constant=atom)
-            self.constants[id(atom)] = self.weights.setdefault(atom.digest, buffer)
+            if atom.type.dtype == "string":
+                buffer = Buffer("strings", atom.type.byte_size, len(self.strings), constant=atom)
+                self.constants[id(atom)] = self.strings.setdefault(atom.digest, buffer)
+            else:
+                buffer = Buffer("weight", atom.type.byte_size, constant=atom)
+                self.constants[id(atom)] = self.weights.setdefault(atom.digest, buffer)
         return [self.constants[id(atom)]]
 
     def one(self, atom: Atom) -> Buffer:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .convert_math import broadcast_inputs
 from .registry import Node, converter
+from .strings import broadcast_strings
 
 _UNARY = {"Not": "logical_not", "BitwiseNot": "bitwise_not", "IsNaN": "isnan"}
 
@@ -31,6 +32,8 @@ def convert_unary(node: Node) -> Any:
 
 @converter(*_BINARY)
 def convert_binary(node: Node) -> Any:
+    if node.type(0).dtype == "string" and node.proto.op_type == "Equal":
+        return node.call("string.equal", *broadcast_strings(node, *broadcast_inputs(node)))
     return node.call(_BINARY[node.proto.op_type], *broadcast_inputs(node))
 
 

@@ -120,4 +120,7 @@ def _source_code(function: Function, call: Call) -> KernelCode:
     arguments = [a.type for a in call.args if isinstance(a.type, TensorType)]
     assert len(arguments) == len(function.params), "a C kernel takes no constants inside its function"
     source = write(NAMELESS, call.attrs, arguments, tensor_fields(function.result.type))
-    return KernelCode((source.tasks,), (source.workspace,) if source.workspace != 0 else (), source=source.text)
+    text = source.text
+    if any(type_.dtype == "string" for type_ in (*arguments, *tensor_fields(function.result.type))):
+        text = f'#include "onnxc_runtime.h"\n{text}'  # onnxc_string
+    return KernelCode((source.tasks,), (source.workspace,) if source.workspace != 0 else (), source=text)

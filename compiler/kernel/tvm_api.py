@@ -58,7 +58,7 @@ StructuralKey = tvm_ffi.StructuralKey
 WORD, DOT = "onnxc.word", "onnxc.dot_bytes"
 
 #: How elements lie in memory whose types TVM has no arithmetic for: integers of less than a byte as the byte of the
-#: same value, others as bits, which the computes of casts know how to read. Complex numbers are only moved.
+#: same value, others as bits, which the computes of casts know how to read. Complex numbers and strings are only moved.
 _STORAGE = {
     "int4": "int8",
     "uint4": "uint8",
@@ -67,6 +67,7 @@ _STORAGE = {
     **dict.fromkeys(SMALL_FLOATS, "uint8"),
     "complex64": "uint64",
     "complex128": "uint64x2",
+    "string": "uint64x2",
 }
 
 

@@ -25,6 +25,7 @@ _STORAGE = {
     "int2": "int8_t",
     "complex64": "uint64_t",
     "complex128": "double _Complex",
+    "string": "onnxc_string",
     **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 

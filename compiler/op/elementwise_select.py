@@ -20,8 +20,6 @@ def _where_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     if condition.dtype != "bool":
         raise CompileError(f"where: the condition is {condition}", expected="a tensor of bool")
     dtype = same_dtype("where", (x, y))
-    if dtype == "string":
-        raise CompileError("where of string", expected="numbers or bool")
     return TensorType(broadcast_shape("where", condition.shape, x.shape, y.shape), dtype)
 
 

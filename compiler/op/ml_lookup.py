@@ -12,6 +12,7 @@ from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import CSource, FusionKind, Op, register, same_dtype, tensors
 from .c_source import PROLOGUE, Scalar, dimension_text, parameters
+from .string_compare import COMPARE
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -72,14 +73,18 @@ def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequ
     x, keys, values, default = args
     scalar = Scalar(x.dtype, symbol)
     names = {"x": x, "keys": keys, "values": values, "other": default}
-    nan_last = scalar.arithmetic in ("float", "double")
+    is_string, less = x.dtype == "string", "a < b"
+    if scalar.arithmetic in ("float", "double"):
+        less = "a < b || (b != b && a == a)"
+    elif is_string:
+        less = f"{symbol}_compare(a, b) < 0"
     return CSource(
         _TEXT.format(
-            prologue=PROLOGUE,
+            prologue=PROLOGUE + (COMPARE.format(symbol=symbol) if is_string else ""),
             helpers=scalar.helpers,
             symbol=symbol,
             type=scalar.arithmetic,
-            less="a < b || (b != b && a == a)" if nan_last else "a < b",
+            less=less,
             parameters=parameters(names, {"result": results[0]}, attrs),
             count=dimension_text(keys.size),
             size=dimension_text(product(x.shape)),

@@ -36,7 +36,7 @@ DTYPES: dict[str, tuple[np.dtype, int]] = {
     "bool": (np.dtype(np.bool_), 8),
     "complex64": (np.dtype(np.complex64), 64),
     "complex128": (np.dtype(np.complex128), 128),
-    "string": (np.dtype(object), 64),
+    "string": (np.dtype(object), 128),  # in C a pointer and a length: onnxc_string
 }
 
 

@@ -1,0 +1,89 @@
+"""Tensors of strings: in and out, constants, moves, comparisons and tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx.parser
+import pytest
+
+import onnxc
+from onnxc.runtime_stub.errors import InputError
+from tests.ml.graphs import NodeText, check, compiled, model_of
+
+WORDS = np.array([["a", "", "Übung", "日本"], ["b", "a\x00b", "\udcff", "longer than sixteen bytes"]], object)
+
+
+def parse(text: str) -> onnx.ModelProto:
+    return onnx.parser.parse_model(f'<ir_version: 9, opset_import: ["" : 19, "ai.onnx.ml" : 4]> {text}')
+
+
+def test_strings_are_moved_like_other_elements() -> None:
+    model = parse(
+        """g (string[N, 4] x, int64[3] places, bool[N, 4] mask) => (string[N, 4] same, string[4, N] turned,
+               string[N, 3] picked, string[K, 4] both, string[M] flat, string[N, 4] chosen, string[N, 2] part,
+               string[2] constant, string[N, 4] where) {
+            same = Identity(x)
+            turned = Transpose(x)
+            picked = Gather<axis = 1>(x, places)
+            both = Concat<axis = 0>(x, x)
+            minus = Constant<value_ints = [-1]>()
+            flat = Reshape(x, minus)
+            other = Constant<value_string = "other">()
+            chosen = Where(mask, x, other)
+            zero = Constant<value_ints = [1]>()
+            two = Constant<value_ints = [3]>()
+            axis = Constant<value_ints = [1]>()
+            part = Slice(x, zero, two, axis)
+            constant = Constant<value_strings = ["one", "two\\"?"]>()
+            where = Where(mask, other, x)
+        }"""
+    )
+    places, mask = np.array([3, 0, 2]), np.array([[True, False, True, False], [False, True, True, True]])
+    out = compiled(model, {"x": WORDS, "places": places, "mask": mask})
+    want = {
+        "same": WORDS,
+        "turned": WORDS.T,
+        "picked": WORDS[:, places],
+        "both": np.concatenate([WORDS, WORDS]),
+        "flat": WORDS.reshape(-1),
+        "chosen": np.where(mask, WORDS, "other"),
+        "part": WORDS[:, 1:3],
+        "constant": np.array(["one", 'two"?'], object),
+        "where": np.where(mask, "other", WORDS),
+    }
+    check(out, want)
+
+
+def test_strings_are_compared_by_their_bytes() -> None:
+    model = parse("g (string[N, 4] x, string[4] y) => (bool[N, 4] same) { same = Equal(x, y) }")
+    out = compiled(model, {"x": WORDS, "y": np.array(["a", "", "Ubung", "日本"], object)})
+    assert out["same"].tolist() == [[True, True, False, True], [False] * 4]
+
+
+def test_labels_are_strings() -> None:
+    keys = ["日本", "a", "", "a\x00b"]
+    nodes: list[NodeText] = [
+        ("LabelEncoder", ["x"], ["number"], {"keys_strings": keys, "values_int64s": [3, 1, 2, 9]}),
+        ("LabelEncoder", ["x"], ["word"], {"keys_strings": keys, "values_strings": ["J", "A", "-", "0"]}),
+        ("LabelEncoder", ["number"], ["back"], {"keys_int64s": [1, 3], "values_strings": ["one", "three"]}),
+        ("CategoryMapper", ["x"], ["mapped"], {"cats_strings": ["a", "b"], "cats_int64s": [5, 6]}),
+        ("OneHotEncoder", ["x"], ["hot"], {"cats_strings": ["b", "Übung"]}),
+    ]
+    types = {"number": np.int64, "word": object, "back": object, "mapped": np.int64, "hot": np.float32}
+    out = compiled(model_of(nodes, {"x": WORDS}, types), {"x": WORDS})
+    assert out["number"].tolist() == [[1, 2, -1, 3], [-1, 9, -1, -1]]
+    assert out["word"].tolist() == [["A", "-", "_Unused", "J"], ["_Unused", "0", "_Unused", "_Unused"]]
+    assert out["back"].tolist() == [["one", "_Unused", "_Unused", "three"], ["_Unused"] * 4]
+    assert out["mapped"].tolist() == [[5, -1, -1, -1], [6, -1, -1, -1]]
+    assert out["hot"].tolist() == [[[0, 0], [0, 0], [0, 1], [0, 0]], [[1, 0], [0, 0], [0, 0], [0, 0]]]
+
+
+def test_arrays_of_strings_may_be_numpys_own() -> None:
+    with onnxc.compile(parse("g (string[N] x) => (string[N] y) { y = Identity(x) }"), jobs=1) as model:
+        for array in (np.array(["a", "bc"]), np.array([b"a", b"bc"]), np.array(["a", b"bc"], object)):
+            assert model(array)["y"].tolist() == ["a", "bc"]
+        with pytest.raises(InputError, match="found int among the elements; expected strings"):
+            model(np.array(["a", 3], object))
+        with pytest.raises(InputError, match="float64"):
+            model(np.zeros(2))
