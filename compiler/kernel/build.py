@@ -13,13 +13,14 @@ from typing import Any
 from ..diagnostics import CompileError
 from ..relay.dimension import Dim, Dimension, maximum, minimum
 from ..target import Target
-from .c_text import clean_source, hide_constants
+from .c_text import clean_source, prepare
 from .division import truncate_indices
 from .halo import store_in_middle
 from .hoist_lets import hoist_lets
 from .kernel import KernelCode, phase_symbol
 from .lower_dots import lower_dots
 from .lower_math import lower_math, register_math
+from .narrow_floats import lower_narrow_floats
 from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
 
 #: Temporaries inside of loops stay on the stack: at most so many bytes with an operating system, and without.
@@ -134,7 +135,7 @@ def listing(func: Any, variables: dict[str, Any], symbol: str, target: Target, f
 def _generate(module: Any, target: Target) -> Any:
     """TVM's code generator on lowered functions."""
     if target.kernel_format == "c":
-        return tvm.get_global_func("target.build.c")(hide_constants(module), tvm_target(target))
+        return tvm.get_global_func("target.build.c")(prepare(module), tvm_target(target))
     return tvm.get_global_func("target.build.llvm")(module, tvm_target(target))
 
 
@@ -158,8 +159,8 @@ def _lower(
         )
         phase_tasks.append(None if tasks is None else to_dimension(tasks, bound))
     module = tvm.IRModule(functions)
-    if not as_c:
-        module = _map_functions(module, lambda function: hoist_lets(lower_math(function)))
+    narrow = lower_narrow_floats if as_c else lambda function: lower_narrow_floats(lower_math(function))
+    module = _map_functions(module, lambda function: hoist_lets(narrow(function)))
     # bfloat16 goes as its bits: LLVM's code generator in TVM crashes on the type itself.
     passes = [_T.BF16StorageLegalize(), _T.LowerTVMBuiltin(), _T.LowerIntrin()]
     module = tvm.ir.transform.Sequential(passes)(module)

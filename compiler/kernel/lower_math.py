@@ -20,7 +20,7 @@ _LN2_LOW = -2.12194440054690583e-4
 _ROUND = 12582912.0  # 1.5 * 2**23: a float of this size has no fraction
 
 
-class _Vector:
+class Vector:
     """Arithmetic on float32 values of some number of lanes, with every intermediate value bound once."""
 
     def __init__(self, lanes: int) -> None:
@@ -57,7 +57,7 @@ class _Vector:
         return result
 
 
-def _exp(v: _Vector, x: Any) -> Any:
+def _exp(v: Vector, x: Any) -> Any:
     """e**x: 1.2 ULP; below -86.98 zero, above 88.72 infinity; NaN stays NaN.
 
     x = n ln 2 + r with |r| <= ln 2 / 2; 2 e**r by a polynomial of degree 6 (minimax of the relative error, 3e-9);
@@ -75,7 +75,7 @@ def _exp(v: _Vector, x: Any) -> Any:
     return v.let(value * tirx.reinterpret(v.type("float32"), bits + v.const(126 << 23, "int32")))
 
 
-def _saturating(v: _Vector, x: Any, limit: float, above: list[float], below: list[float]) -> Any:
+def _saturating(v: Vector, x: Any, limit: float, above: list[float], below: list[float]) -> Any:
     """x P(x**2) / Q(x**2) within the limits, 1 and -1 beyond them; the coefficients are minimax of the relative error.
 
     What x lies beyond a limit is added at last, so that the result is exactly 1 there although the quotient is rounded.
@@ -86,14 +86,14 @@ def _saturating(v: _Vector, x: Any, limit: float, above: list[float], below: lis
     return v.clamp(v.let(quotient + (x - bounded)), -1.0, 1.0)
 
 
-def _tanh(v: _Vector, x: Any) -> Any:
+def _tanh(v: Vector, x: Any) -> Any:
     """tanh x: 6 ULP. One division and no exponential, at the cost of 2 ULP: half the time of Cephes' two branches."""
     above = [1.3354655e-08, 2.06090763e-05, 3.49558769e-03, 1.33810252e-01, 9.99999979e-01]
     below = [7.77655529e-07, 3.28563416e-04, 2.58769804e-02, 4.67143408e-01, 1.0]
     return _saturating(v, x, 9.0, above, below)
 
 
-def _erf(v: _Vector, x: Any) -> Any:
+def _erf(v: Vector, x: Any) -> Any:
     """erf x: 6 ULP."""
     above = [
         2.10028301e-08, -1.98672652e-06, 1.36519857e-04, 3.3970442e-03, 4.95698348e-02, 1.92223948e-01, 1.12837912,
@@ -102,7 +102,7 @@ def _erf(v: _Vector, x: Any) -> Any:
     return _saturating(v, x, 3.83, above, below)
 
 
-_FUNCTIONS: dict[str, Callable[[_Vector, Any], Any]] = {
+_FUNCTIONS: dict[str, Callable[[Vector, Any], Any]] = {
     "tirx.exp": _exp,
     "tirx.tanh": _tanh,
     "tirx.erf": _erf,
@@ -133,12 +133,12 @@ def _libm(call: Any) -> Any:
     return tirx.call_pure_extern(dtype, f"{name}f" if dtype == "float32" else name, *call.args)
 
 
-def _lower(function: Callable[[_Vector, Any], Any], call: Any) -> Any:
+def _lower(function: Callable[[Vector, Any], Any], call: Any) -> Any:
     kind, _, lanes = str(call.ty).partition("x")
     if kind != "float32":
         name = call.op.name.removeprefix("tirx.")
         scalar = "float64" if kind == "float64" else kind
         assert scalar == "float64" and not lanes, f"{name} of {call.ty}: computes widen to float32"
         return tirx.call_pure_extern(kind, name, *call.args)
-    vector = _Vector(int(lanes or 1))
+    vector = Vector(int(lanes or 1))
     return vector.finish(function(vector, vector.let(call.args[0])))

@@ -23,7 +23,9 @@ from ..relay.types import DTYPES, TensorType
 from .knobs import Knobs
 
 __all__ = [
+    "DECODE",
     "DOT",
+    "ENCODE",
     "HALO",
     "INPLACE",
     "WORD",
@@ -56,6 +58,9 @@ StructuralKey = tvm_ffi.StructuralKey
 
 #: Operators of our own, which `lower_dots` replaces.
 WORD, DOT = "onnxc.word", "onnxc.dot_bytes"
+
+#: And those that `lower_narrow_floats` replaces: their names begin so.
+ENCODE, DECODE = "onnxc.encode.", "onnxc.decode."
 
 #: How elements lie in memory whose types TVM has no arithmetic for: integers of less than a byte as the byte of the
 #: same value, others as bits, which the computes of casts know how to read. Complex numbers and strings are only moved.
@@ -157,6 +162,9 @@ class TensorExpressions:
 
     def const(self, value: Any, dtype: str) -> Any:
         """A number of an element type, which may be one that lies in memory as another."""
+        if dtype == "complex128":  # two numbers
+            parts = [tirx.const(int(p), "uint64") for p in np.asarray(value, np.complex128).reshape(1).view(np.uint64)]
+            return tirx.Shuffle(parts, [tirx.const(i, "int32") for i in range(2)])
         if dtype in _STORAGE:
             value = storage_bits(np.asarray(value, DTYPES[dtype][0]), dtype).item()
             dtype = _STORAGE[dtype]
@@ -171,23 +179,27 @@ class TensorExpressions:
             return tirx.any(nonzero, self.math("isnan", value)) if dtype_of(value) in _FLOATS else nonzero
         if dtype_of(value) == dtype:
             return value
-        if dtype == "bfloat16":
-            return self._bfloat16(value.astype("float32"))
+        if dtype == "bfloat16":  # TVM leaves its own cast out between two operators of a kernel
+            return tirx.reinterpret(dtype, self.encode(value, dtype))
         return value.astype(dtype)
 
-    def _bfloat16(self, value: Any) -> Any:
-        """A float32 rounded to bfloat16, halves to even.
+    def encode(self, value: Any, dtype: str, saturate: bool = True, rounding: str = "nearest") -> Any:
+        """The bits of the float next to a number, halves to even, of bfloat16 or a type of `SMALL_FLOATS`.
 
-        By its bits: TVM takes its own cast for one that changes no value, and leaves it out between two operators of
-        a kernel.
+        Parameters
+        ----------
+        saturate : bool
+            Infinities and what is out of range become the greatest number; else infinity, or NaN where there is none.
+        rounding : str
+            ``up``, ``down`` or ``nearest``: of exponents without a fraction.
         """
-        bits = tirx.reinterpret("uint32", value)
-        one, half = tirx.const(1, "uint32"), tirx.const(0x7FFF, "uint32")
-        rounded = (bits + half + ((bits >> tirx.const(16, "uint32")) & one)) >> tirx.const(16, "uint32")
-        quiet = (bits >> tirx.const(16, "uint32")) | tirx.const(0x40, "uint32")
-        magnitude = tirx.reinterpret("int32", value) & tirx.const(0x7FFFFFFF, "int32")
-        chosen = tirx.Select(magnitude > tirx.const(0x7F800000, "int32"), quiet, rounded)
-        return tirx.reinterpret("bfloat16", chosen.astype("uint16"))
+        operator = _operator(f"{ENCODE}{dtype}.{saturate}.{rounding}")
+        bits = tirx.call_intrin("int32", operator, value.astype("float32"))
+        return bits.astype("uint16" if dtype == "bfloat16" else "uint8")
+
+    def decode(self, bits: Any, dtype: str) -> Any:
+        """The float32 that the bits of a small float stand for."""
+        return tirx.call_intrin("float32", _operator(f"{DECODE}{dtype}"), bits.astype("int32"))
 
     def reinterpret(self, value: Any, dtype: str) -> Any:
         """The same bits as another type."""

@@ -46,7 +46,8 @@ static inline uint16_t {symbol}_store(float value) {{
 
 """
 
-_FLOAT16 = """\
+#: The value of a float16's bits.
+HALF_LOAD = """\
 static inline float {symbol}_load(uint16_t bits) {{
   uint32_t sign = (uint32_t)(bits & 0x8000u) << 16, exponent = bits >> 10 & 31u, fraction = bits & 0x3ffu, wide;
   float value;
@@ -59,6 +60,10 @@ static inline float {symbol}_load(uint16_t bits) {{
   return value;
 }}
 
+"""
+
+#: The bits of the float16 next to a float.
+HALF_STORE = """\
 static inline uint16_t {symbol}_store(float value) {{ /* to nearest, halves to even */
   uint32_t wide, sign, magnitude, half;
   memcpy(&wide, &value, sizeof wide);
@@ -101,7 +106,7 @@ class Scalar:
     """
 
     def __init__(self, dtype: str, symbol: str) -> None:
-        text = {"float16": _FLOAT16, "bfloat16": _BFLOAT16}.get(dtype)
+        text = {"float16": HALF_LOAD + HALF_STORE, "bfloat16": _BFLOAT16}.get(dtype)
         self._converts = symbol if text else ""
         self.helpers = text.format(symbol=symbol) if text else ""
         self.storage = storage_type(dtype)

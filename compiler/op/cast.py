@@ -13,7 +13,7 @@ from ..relay.expr import Attrs
 from ..relay.types import DTYPES, TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, tensors
 from .shape_arithmetic import equal
-from .small_float import SMALL_FLOATS, decode, encode
+from .small_float import SMALL_FLOATS
 
 #: Integers of less than a byte, which lie one in a byte: their sizes in bits.
 SMALL_INTEGERS = {"int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
@@ -63,7 +63,7 @@ def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
 
 def to_float32(T: Any, value: Any, dtype: str) -> Any:
     """An element as float32, whatever its type."""
-    return decode(T, value, dtype) if dtype in SMALL_FLOATS else T.cast(value, "float32")
+    return T.decode(value, dtype) if dtype in SMALL_FLOATS else T.cast(value, "float32")
 
 
 def integer_to(T: Any, value: Any, dtype: str) -> Any:
@@ -86,9 +86,9 @@ def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
         if source in SMALL_FLOATS:
             if source == attrs.dtype:
                 return value
-            value = decode(T, value, source)
+            value = T.decode(value, source)
         if attrs.dtype in SMALL_FLOATS:
-            return encode(T, T.cast(value, "float32"), attrs.dtype, attrs.saturate, attrs.rounding)
+            return T.encode(value, attrs.dtype, attrs.saturate, attrs.rounding)
         if attrs.dtype in SMALL_INTEGERS:
             return integer_to(T, T.cast(value, "int32"), attrs.dtype)
         return T.cast(value, attrs.dtype)

@@ -18,7 +18,7 @@ from ..relay.expr import Attrs
 from ..relay.types import DTYPES, TensorType, Type
 from .base import FLOATS, REQUIRED, FusionKind, Op, check_dtype, register, tensors
 from .cast import SMALL_INTEGERS, integer_to, saturated_cast, to_float32
-from .small_float import SMALL_FLOATS, encode
+from .small_float import SMALL_FLOATS
 
 QUANTIZED_INTEGERS = ("int8", "uint8", "int16", "uint16", *SMALL_INTEGERS)
 QUANTIZED_FLOATS = tuple(name for name in SMALL_FLOATS if name != "float8_e8m0fnu")
@@ -116,7 +116,7 @@ def _quantize_compute(T: Any, attrs: Attrs, x: Any, scale: Any, zero_point: Any 
             step = to_float32(T, step, scale_dtype)
         quotient = T.cast(x(*indices), precision) / T.cast(step, precision)
         if attrs.dtype in QUANTIZED_FLOATS:
-            return encode(T, T.cast(quotient, "float32"), attrs.dtype, attrs.saturate)
+            return T.encode(quotient, attrs.dtype, attrs.saturate)
         value = T.math("nearbyint", quotient)
         if zero_point is not None:
             value = value + T.cast(_read(T, zero_point, indices, attrs), precision)
