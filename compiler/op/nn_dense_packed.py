@@ -7,7 +7,7 @@ record may say otherwise).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,21 +47,28 @@ def _reference(attrs: Attrs, x: np.ndarray, weights: np.ndarray, bias: np.ndarra
     return result if bias is None else result + bias
 
 
-def _compute(T: Any, attrs: Attrs, x: Any, weights: Any, bias: Any = None) -> Any:
-    rows, depth = T.shape(x)
-    panels, _, block = T.shape(weights)
-    k = T.reduce_axis(depth, "k")
-    product = T.compute(
-        (rows, panels, block),
-        lambda row, panel, lane: T.sum(x(row, k) * weights(panel, k, lane), [k]),
-        "dense_packed",
-    )
+def packed_product(T: Any, attrs: Attrs, x: Any, weights: Any, bias: Any, term: Callable[..., Any], depth: Any) -> Any:
+    """The product by panels.
+
+    Parameters
+    ----------
+    term : callable
+        ``(row, panel, lane) -> one term of the sum over depth``
+    depth : reduce axis
+    """
+    rows, panels, block = T.shape(x)[0], T.shape(weights)[0], T.shape(weights)[2]
+    product = T.compute((rows, panels, block), lambda *at: T.sum(term(*at), [depth]), "dense_packed")
 
     def unpack(row: Any, unit: Any) -> Any:
         value = product(row, T.floor_div(unit, block), T.floor_mod(unit, block))
         return value if bias is None else value + bias(unit)
 
     return T.compute((rows, attrs.units), unpack, "dense_unpack")
+
+
+def _compute(T: Any, attrs: Attrs, x: Any, weights: Any, bias: Any = None) -> Any:
+    k = T.reduce_axis(T.shape(x)[1], "k")
+    return packed_product(T, attrs, x, weights, bias, lambda row, panel, lane: x(row, k) * weights(panel, k, lane), k)
 
 
 register(

@@ -19,6 +19,7 @@ from functools import partial
 
 import numpy as np
 
+from .. import op as relay_op
 from ..op.qnn_conv import BYTES, fold_zero_point
 from ..op.quantize import integer_range
 from ..relay.expr import Atom, Constant, Module
@@ -158,37 +159,57 @@ def _quantize_concatenation(site: Site) -> Atom | None:
 # Sums of products
 
 
-def _weights(site: Site, atom: Atom) -> tuple[np.ndarray, np.ndarray] | None:
-    """Constant weights less their zero points, as int8, and their scales, for channels on the first axis."""
+def _weights(site: Site, atom: Atom, axis: int = 0) -> tuple[np.ndarray, np.ndarray] | None:
+    """Constant weights less their zero points, as int8, and their scales, for output channels on an axis."""
     found = site.definition(atom, "qnn.dequantize")
     if found is None or found.attrs.block_size or found.attrs.dtype != "float32":
         return None
-    if not all(isinstance(a, Constant) for a in found.args) or _dtype(found.args[0]) not in BYTES:
+    values, scale, *zero = [_value(site, a) for a in found.args]
+    if values is None or scale is None or values.dtype.name not in BYTES:
         return None
-    values, scale, *zero = [a.array for a in found.args if isinstance(a, Constant)]
-    if any(p.size != 1 and found.attrs.axis != 0 for p in (scale, *zero)):
+    if any(p is None or (p.size != 1 and found.attrs.axis != axis) for p in (scale, *zero)):
         return None
-    integers = values.astype(np.int32)
-    if zero:
-        integers = integers - zero[0].astype(np.int32).reshape(-1, *[1] * (values.ndim - 1))
+    points = 0 if not zero or zero[0] is None else zero[0].astype(np.int32)
+    integers = _signed_bytes(values, points, axis)
+    return None if integers is None else (integers, np.asarray(scale, np.float32).reshape(-1))
+
+
+def _signed_bytes(values: np.ndarray, zero_points: np.ndarray | int, axis: int) -> np.ndarray | None:
+    """Integers less their zero points (one, or one for each index of an axis) as int8; None where they don't fit."""
+    points = np.asarray(zero_points, np.int32)
+    if points.size != 1:
+        points = points.reshape([-1 if a == axis else 1 for a in range(values.ndim)])
+    integers = values.astype(np.int32) - points.reshape(points.shape if points.size != 1 else ())
     low, high = integer_range("int8")
     if integers.size and not low <= integers.min() <= integers.max() <= high:
         return None
-    return integers.astype(np.int8), np.asarray(scale, np.float32).reshape(-1)
+    return integers.astype(np.int8)
+
+
+def _value(site: Site, atom: Atom) -> np.ndarray | None:
+    """The value of a constant, or of the arithmetic on constants that converters leave behind."""
+    if isinstance(atom, Constant):
+        return atom.array
+    found = site.definition(atom, "cast", "multiply", "reshape", "subtract", "transpose")
+    values = [] if found is None else [_value(found, a) for a in found.args]
+    if found is None or any(v is None for v in values):
+        return None
+    return np.asarray(relay_op.get(found.op).reference(found.attrs, *values))
 
 
 def _bias_sums(site: Site, bias: Atom, unit: np.ndarray) -> np.ndarray | None:
     """A bias as a number of units; None where it is not known, or not a whole number."""
     found = site.definition(bias, "qnn.dequantize")
-    if found is not None and all(isinstance(a, Constant) for a in found.args):
-        values, scale, *zero = [a.array for a in found.args if isinstance(a, Constant)]
+    if found is not None:
+        values, scale, *zero = [_value(site, a) for a in found.args]
+        if values is None or scale is None or any(z is None or z.any() for z in zero):
+            return None
         # The quantiser has computed the product of the scales itself, perhaps with another rounding.
-        if not any(z.any() for z in zero) and np.allclose(scale.reshape(-1), unit, rtol=1e-5, atol=0):
-            return values.astype(np.int64)
+        return values.astype(np.int64) if np.allclose(scale.reshape(-1), unit, rtol=1e-5, atol=0) else None
+    value = _value(site, bias)
+    if value is None:
         return None
-    if not isinstance(bias, Constant):
-        return None
-    exact = bias.array.astype(np.float64) / unit
+    exact = value.astype(np.float64) / unit
     rounded = np.rint(exact)
     whole = np.all(np.abs(exact - rounded) <= 1e-6 * np.maximum(np.abs(rounded), 1)) and np.all(np.abs(rounded) < 2**31)
     return rounded.astype(np.int64) if whole else None
@@ -223,6 +244,79 @@ def _conv(site: Site) -> Atom | None:
     if float_bias is None:
         return result
     return site.emit("add", result, site.emit("reshape", float_bias, shape=(channels, *spatial)))
+
+
+def _matmul(site: Site) -> Atom | None:
+    """matmul(dequantize(q), dequantize(p)) -> float(dense(q, p)) * (s t)."""
+    if site.attrs.out_dtype is not None:
+        return _integer_matmul(site)
+    transposed = site.attrs.transpose_b
+    data, weights = _bytes(site, site.args[0]), _weights(site, site.args[1], axis=0 if transposed else 1)
+    if data is None or weights is None or not _is_dense(site, weights[0]):
+        return None
+    source, parameters = _unsigned(site, *data)
+    integers, scales = weights
+    if not transposed:
+        integers = np.ascontiguousarray(integers.T)
+    folded = fold_zero_point(np.zeros(len(integers), np.int64), integers, parameters.zero_point)
+    sums = site.emit("nn.dense", source, Constant(integers), Constant(folded), out_dtype="int32")
+    unit = (np.float32(parameters.scale) * scales).astype(np.float32)
+    return _scaled(site, sums, np.ascontiguousarray(np.broadcast_to(unit, (len(integers),))))
+
+
+def _is_dense(site: Site, weights: np.ndarray) -> bool:
+    """One matrix of weights for rows that lie one behind the other."""
+    left = site.args[0].type
+    return weights.ndim == 2 and not site.attrs.transpose_a and isinstance(left, TensorType) and left.rank >= 2
+
+
+def _dense_bias(site: Site) -> Atom | None:
+    """float(dense(q, p, b)) * (s t) + c -> float(dense(q, p, b + c / (s t))) * (s t), where that is a whole number."""
+    for product, addend in (site.args, site.args[::-1]):
+        scaled = site.definition(product, "multiply")
+        cast = site.definition(scaled.args[0], "cast") if scaled is not None else None
+        sums = site.definition(cast.args[0], "nn.dense") if cast is not None else None
+        if scaled is None or sums is None or len(sums.args) != 3 or site.uses(product) != 1:
+            continue
+        unit, known, columns = scaled.args[1], sums.args[2], sums.tensor.shape[-1]
+        if not isinstance(unit, Constant) or not isinstance(known, Constant) or site.type != scaled.type:
+            continue
+        bias = _bias_sums(site, addend, unit.array)
+        if bias is None or bias.shape != (columns,):
+            continue
+        merged = Constant((known.array.astype(np.int64) + bias).astype(np.int32))
+        return _scaled(site, site.emit("nn.dense", *sums.args[:2], merged, **sums.attrs), unit.array)
+    return None
+
+
+def _integer_matmul(site: Site) -> Atom | None:
+    """matmul(q - z, p - y) in int32 -> dense(q, p) - z * (sums of p), where z may be known at run time only."""
+    weights = _value(site, site.args[1])
+    centred = site.definition(site.args[0], "subtract")
+    data, zero = site.args[0], None
+    if centred is not None:
+        parts = [site.definition(a, "cast") for a in centred.args]
+        zero = None if parts[1] is None else parts[1].args[0]
+        data = data if parts[0] is None else parts[0].args[0]
+    if weights is None or _dtype(data) not in BYTES or site.attrs.out_dtype != "int32":
+        return None
+    if centred is not None and (zero is None or not isinstance(zero.type, TensorType) or zero.type.size != 1):
+        return None
+    integers = _signed_bytes(weights, 0, 0)
+    if integers is None or not _is_dense(site, integers):
+        return None
+    if not site.attrs.transpose_b:
+        integers = np.ascontiguousarray(integers.T)
+    source, shift = _unsigned(site, data, _Parameters(1.0, 0))
+    known = 0 if zero is None else _value(site, zero)
+    fixed = shift.zero_point + (0 if known is None else int(np.asarray(known).reshape(())))
+    folded = fold_zero_point(np.zeros(len(integers), np.int64), integers, fixed)
+    sums = site.emit("nn.dense", source, Constant(integers), Constant(folded), out_dtype="int32")
+    if known is not None or zero is None:
+        return sums
+    columns = Constant(integers.astype(np.int32).sum(1, dtype=np.int32))
+    point = site.emit("reshape", site.emit("cast", zero, dtype="int32"), shape=())
+    return site.emit("subtract", sums, site.emit("multiply", columns, point))
 
 
 def _scaled(site: Site, sums: Atom, unit: np.ndarray) -> Atom:
@@ -263,7 +357,7 @@ def _requantize(site: Site) -> Atom | None:
     sums, factor = site.definition(product.args[0], "cast"), product.args[1]
     if sums is None or not isinstance(factor, Constant) or _dtype(sums.args[0]) != "int32":
         return None
-    if site.definition(sums.args[0], "qnn.conv", "qnn.matmul") is None:
+    if site.definition(sums.args[0], "qnn.conv", "nn.dense") is None:
         return None
     multiplier = Constant((factor.array / np.float32(found.scale)).astype(np.float32))
     bounds = _integer_bounds(found, low, high)
@@ -300,7 +394,9 @@ def _add(site: Site) -> Atom | None:
 
 
 _RULES: Rules = {
+    "add": [_dense_bias],
     "nn.conv": [_conv],
+    "nn.matmul": [_matmul],
     "qnn.quantize": [_quantize_again, _requantize, _add, _quantize_concatenation, _quantize_unsigned],
     "qnn.dequantize": [_dequantize_flipped],
     **{op: [_move] for op in _MOVES},

@@ -7,6 +7,7 @@ from functools import partial
 
 from .. import op as relay_op
 from ..op.nn_dense_packed import pack_panels
+from ..op.qnn_dense_packed import pack_quad_panels
 from ..relay.dimension import Dimension, product
 from ..relay.expr import Atom, Binding, Call, Constant, Function, Module, Var
 from ..relay.types import TensorType
@@ -72,7 +73,17 @@ def _pack(target: Target, function: Function) -> Function:
 
 def _applies(call: Call) -> bool:
     weights = call.args[1]
-    return isinstance(weights, Constant) and weights.type.dtype == "float32" and call.attrs.out_dtype is None
+    if not isinstance(weights, Constant):
+        return False
+    return (weights.type.dtype == "float32" and call.attrs.out_dtype is None) or _of_bytes(call)
+
+
+def _of_bytes(call: Call) -> bool:
+    """A product as `qnn.dense_packed` computes it."""
+    x, weights = (a.type for a in call.args[:2])
+    assert isinstance(x, TensorType) and isinstance(weights, TensorType)
+    known = isinstance(x.shape[-1], int)
+    return (x.dtype, weights.dtype, call.attrs.out_dtype, known) == ("uint8", "int8", "int32", True)
 
 
 def _can_tile(call: Call) -> bool:
@@ -101,7 +112,8 @@ def _packed(var: Var, call: Call, target: Target) -> list[Binding]:
     units = weights.array.shape[0]
     rows = product(x.type.shape[:-1])
     row_tile, block = panel_shape(rows, units, x.type.shape[-1], target)
-    packed = Constant(pack_panels(weights.array, block), f"{weights.name}.packed")
+    packing, op = (pack_quad_panels, "qnn.dense_packed") if _of_bytes(call) else (pack_panels, "nn.dense_packed")
+    packed = Constant(packing(weights.array, block), f"{weights.name}.packed")
     result: list[Binding] = []
 
     def emit(op: str, args: tuple[Atom, ...], name: str, **attrs: object) -> Var:
@@ -114,10 +126,10 @@ def _packed(var: Var, call: Call, target: Target) -> list[Binding]:
     if not is_matrix:
         x = emit("reshape", (x,), f"{var.name}.rows", shape=(rows, x.type.shape[-1]))
     if is_matrix:
-        full = relay_op.complete_attrs(relay_op.get("nn.dense_packed"), {"units": units, "row_tile": row_tile})
-        result.append(Binding(var, Call("nn.dense_packed", (x, packed, *bias), full, call.location)))
+        full = relay_op.complete_attrs(relay_op.get(op), {"units": units, "row_tile": row_tile})
+        result.append(Binding(var, Call(op, (x, packed, *bias), full, call.location)))
         return result
-    flat = emit("nn.dense_packed", (x, packed, *bias), f"{var.name}.flat", units=units, row_tile=row_tile)
+    flat = emit(op, (x, packed, *bias), f"{var.name}.flat", units=units, row_tile=row_tile)
     full = relay_op.complete_attrs(relay_op.get("reshape"), {"shape": var.type.shape})
     result.append(Binding(var, Call("reshape", (flat,), full, call.location)))
     return result

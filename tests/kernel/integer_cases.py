@@ -58,6 +58,15 @@ def _byte(g: Graph, *shape: int | str) -> Atom:
     return g.input(*shape, dtype="uint8")
 
 
+def _dense(g: Graph, x: Atom, units: int, bias: bool = True) -> Any:
+    depth = x.type.shape[-1]  # type: ignore[union-attr]
+    assert isinstance(depth, int)
+    rest = [g.weights(units, dtype="int32")] if bias else []
+    sums = g("nn.dense", x, g.weights(units, depth, dtype="int8"), *rest, out_dtype="int32")
+    factors = Constant(np.linspace(0.2, 1.5, units, dtype=np.float32) / np.float32(50 * depth**0.5))
+    return g("qnn.requantize", sums, factors, dtype="uint8", zero_point=100, low=0, high=255)
+
+
 _CONV = ("conv_integer",)
 INTEGER_CASES = [
     Case(
@@ -112,4 +121,20 @@ INTEGER_CASES = [
         "integer_multiplier", lambda g: [_bytes_conv(g, _byte(g, "N", 8, 5, 5), 16, 3, 3, groups=8)], (), {"N": (1, 3)}
     ),
     Case("integer_signed", lambda g: [_conv(g, g.input(1, 5, 6, 6, dtype="int8"), 4, 3, 3, zero_point=-9)], ()),
+    Case(
+        "integer_dense",
+        lambda g: [_dense(g, _byte(g, rows, 20), units) for rows in (1, 2, 7, 37) for units in (1, 5, 37, 130)],
+        ("matmul",) * 16,
+    ),
+    Case(
+        "integer_dense_ranks",
+        lambda g: [
+            _dense(g, _byte(g, 13), 7),
+            _dense(g, _byte(g, 2, 3, 15), 17, bias=False),
+            _dense(g, _byte(g, "N", 3, 16), 17),
+            _dense(g, _byte(g, "N", 1), 5),
+        ],
+        ("matmul",) * 4,
+        {"N": (1, 2, 13)},
+    ),
 ]

@@ -132,3 +132,46 @@ def test_other_processors(target: str) -> None:
     )
     x = net.quantized(net.conv(x, 0.03, 16, 1, 5, 5, group=16, strides=[2, 2], pads=[2, 2, 2, 2]), 0.1)
     check(net.model(x, (1, 3, 16, 11)), (1, 3, 16, 11), 0.1, target=target)
+
+
+@pytest.mark.parametrize("activations", ["uint8", "int8"])
+@pytest.mark.parametrize("shape", [(1, 30), (2, 5, 32)], ids=str)
+def test_matrix_products(activations: str, shape: tuple[int, ...]) -> None:
+    """MatMul with scales by column, and Gemm with a bias."""
+    net = Network(11, activations)
+    x = net.quantized("x", 0.03)
+    scale = net.random.uniform(0.005, 0.02, 20).astype(np.float32)
+    values = net.random.integers(-128, 128, (shape[-1], 20))
+    parameters = [net.constant(values, np.int8), net.constant(scale), net.constant(np.zeros(20, np.int8))]
+    weights = net.node("DequantizeLinear", *parameters, axis=1)
+    x = net.quantized(net.node("MatMul", x, weights), 0.15)
+    if len(shape) == 2:
+        weights, of_weights = net.weights(9, 20, per_channel=True)
+        bias = net.bias(9, np.float32(0.15) * of_weights)
+        x = net.quantized(net.node("Gemm", x, weights, bias, transB=1), 0.5)
+    check(net.model(x, shape), shape, 0.5 if len(shape) == 2 else 0.15)
+
+
+@pytest.mark.parametrize("zero", [None, 0, 7])
+def test_matmul_integer(zero: int | None) -> None:
+    """Dynamically quantised data with constant weights, the sums of which are exact."""
+    random = np.random.default_rng(5)
+    weights = numpy_helper.from_array(random.integers(-100, 120, (17, 33)).astype(np.int8), "w")
+    points = [numpy_helper.from_array(np.array(zero or 0, np.int8), "wz")]
+    inputs = ["q", "w", "z", *(["wz"] if zero is not None else [])]
+    nodes = [
+        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        helper.make_node("MatMulInteger", inputs, ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "dynamic",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, (4, 17))],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.INT32, (4, 33))],
+        [weights, *(points if zero is not None else [])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    x = random.uniform(-2, 3, (4, 17)).astype(np.float32)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (got,) = onnxc.compile(model)({"x": x}).values()
+    np.testing.assert_array_equal(got, session.run(None, {"x": x})[0])

@@ -18,14 +18,18 @@ from . import blocks as b
 from . import loops
 from .generic import schedule_elementwise
 
-_STAGES = {"nn.dense_packed": "dense_packed", "nn.matmul_tiled": "matmul_tiled"}
+_STAGES = {
+    "nn.dense_packed": "dense_packed",
+    "qnn.dense_packed": "dense_packed",
+    "nn.matmul_tiled": "matmul_tiled",
+}
 
 #: Rows of a tile that a tuner may try.
 MOST_ROWS = 14
 
 
 def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
-    """Schedule a function around ``nn.dense_packed`` or ``nn.matmul_tiled``; None for others."""
+    """Schedule a function around one of these operators; None for others."""
     if lowered.anchor is None or lowered.anchor.op not in _STAGES:
         return None
     stage = _STAGES[str(lowered.anchor.op)]
@@ -121,7 +125,8 @@ class _Tiles:
     def _tile_of(self, stack: Any, row: Any, rows: int, panel: Any, vectors: int, columns: Any) -> Any:
         """Rows times some vectors of a panel, with the epilogue for so many columns."""
         width = vectors * self._lanes
-        sums, results = loops.Local(rows * width, "sums"), loops.Local(rows * width, "results")
+        dtype = str(self._product.body.buffer.dtype)
+        sums, results = (loops.Local(rows * width, name, dtype) for name in ("sums", "results"))
 
         def at_sums(statement: Any) -> Any:
             def at_row(r: Any) -> Any:
@@ -156,7 +161,7 @@ class _Tiles:
                 lambda v: loops.vectorized(self._lanes, lambda lane: finish(r, v * self._lanes + lane)),
             )
 
-        zero = tirx.const(0, str(self._product.body.buffer.dtype))
+        zero = tirx.const(0, dtype)
         steps = self._unroll
         return loops.sequence(
             sums.allocation,
