@@ -1,7 +1,7 @@
 """Matrix product of bytes with packed constant weights: (M, K) times (N/block, K/4, block, 4) gives (M, N) in int32.
 
-As `nn.dense_packed`, with data of uint8, and weights of int8 that lie in fours, as instructions for dot products of bytes
-take them. Where 4 does not divide K, the last column of the data is repeated, and the weights there are zeros.
+As `nn.dense_packed`, with data of uint8, and weights of int8 that lie in fours, as instructions for dot products of
+bytes take them. Where 4 does not divide K, the last column of the data is repeated, and the weights there are zeros.
 """
 
 from __future__ import annotations
