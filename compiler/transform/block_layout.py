@@ -35,6 +35,9 @@ from ..relay.types import TensorType
 from ..target import Target
 from .base import Pass, PassContext, map_functions, map_subfunctions
 
+#: So many channels are no block: each element of the data is multiplied with a vector of weights anyway.
+FEW_CHANNELS = 4
+
 
 def channel_block(channels: Dimension, target: Target) -> int | None:
     """Channels of a block for a tensor of so many; None where they don't divide.
@@ -122,6 +125,12 @@ class _Rewriter:
             self.plain.setdefault(atom, atom)
         return var
 
+    def planes(self, atom: Atom, like: Call) -> Var:
+        """The ordinary form as blocks of one channel, which is the same memory."""
+        type_ = atom.type
+        assert isinstance(type_, TensorType)
+        return self.emit("reshape", (self.plain_atom(atom),), like, f"{_name(atom)}.planes", shape=(*type_.shape, 1))
+
     def block_of(self, atom: Atom) -> int | None:
         """Block of a value that is in blocked form by now."""
         if isinstance(atom, Var) and atom in self.blocked:
@@ -176,7 +185,8 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
         return False
     else:
         packed = pack_weights(weights.array, in_block, out_block)
-    args: list[Atom] = [self.blocked_var(data, in_block, call), Constant(packed, f"{_name(weights)}.packed")]
+    blocked = self.planes(data, call) if in_block == 1 else self.blocked_var(data, in_block, call)
+    args: list[Atom] = [blocked, Constant(packed, f"{_name(weights)}.packed")]
     args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
     attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups")}
     self.blocked[var] = self.emit(
@@ -193,9 +203,9 @@ def _conv_blocks(
     if groups == 1:
         # Channels that fill no block are filled up with zeros: still much faster than without vectors.
         out_block = out_block or _padded_block(out_channels, self.target)
-        # The planes of an image: pixels with interleaved colours; what a convolution has made has a block already.
-        in_block = self.block_of(data) or in_block
-        in_block = in_block or (in_channels if in_channels <= 4 else _padded_block(in_channels, self.target))
+        # What a convolution has made has a block already. The planes of an image stay as they are, blocks of one.
+        in_block = self.block_of(data) or (1 if in_channels <= FEW_CHANNELS else in_block)
+        in_block = in_block or _padded_block(in_channels, self.target)
     return None if out_block is None or in_block is None else (in_block, out_block)
 
 
@@ -357,7 +367,8 @@ def _integer_conv(self: _Rewriter, var: Var, call: Call) -> bool:
         return False
     else:
         packed = pack_quads(weights.array, in_block, out_block)
-    args: list[Atom] = [self.blocked_var(data, in_block, call), Constant(packed, f"{_name(weights)}.packed")]
+    blocked = self.planes(data, call) if in_block == 1 else self.blocked_var(data, in_block, call)
+    args: list[Atom] = [blocked, Constant(packed, f"{_name(weights)}.packed")]
     args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
     self.blocked[var] = self.emit(
         "qnn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs, **_tiling(self, var, out_block)

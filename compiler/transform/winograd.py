@@ -20,6 +20,8 @@ from ..relay.types import TensorType
 from ..target import Target
 from .base import Pass, PassContext, map_functions, map_subfunctions
 
+#: Channels that the transform of the data works on at once, in a vector.
+LEAST_BLOCK = 4
 #: Tiles of a group: the products of 28 tiles with 16 channels take 64 KB.
 MOST_TILES = 28
 
@@ -47,7 +49,7 @@ def _convert(call: Call, result: Any, target: Target) -> Call | None:
     if not isinstance(weights, Constant) or not isinstance(data_type, TensorType) or attrs.groups != 1:
         return None
     chunks, in_chunks, *window, in_block, out_block = weights.array.shape
-    if window != [3, 3] or {*attrs.strides, *attrs.dilations} != {1}:
+    if in_block < LEAST_BLOCK or window != [3, 3] or {*attrs.strides, *attrs.dilations} != {1}:
         return None
     sizes = _numbers(result.shape[2:4])
     data_sizes = _numbers(data_type.shape[2:4])

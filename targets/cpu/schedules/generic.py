@@ -14,6 +14,10 @@ from . import blocks as b
 ROW_TILE = 64
 #: Elements of an elementwise task: enough work to wake a thread for.
 CHUNK = 4096
+#: Lengths of inner loops that are vectors as they are: the blocks of channels.
+BLOCKS = (4, 8, 16)
+#: Tasks that are enough for the threads.
+TASKS = 32
 
 
 def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any:
@@ -42,12 +46,27 @@ def schedule_elementwise(sch: Any, block: Any) -> None:
     outer = spatial[: len(spatial) - inner]
     loop = sch.fuse(*spatial[len(spatial) - inner :])
     if outer:
-        b.parallel(sch, outer)
+        if b.extent(sch, loop) in BLOCKS:
+            sch.vectorize(loop)  # LLVM would rather vectorise the next loop, with gathers and scatters
+        b.parallel(sch, outer[: _enough_tasks(sch, outer)])
         return
     length = b.extent(sch, loop)
     if length is None or length >= 2 * CHUNK:
         chunk, _ = sch.split(loop, [None, b.divisor(length, CHUNK)])
         sch.parallel(chunk)
+
+
+def _enough_tasks(sch: Any, loops: list[Any]) -> int:
+    """How many of the outer loops give enough tasks: fused with further ones, each iteration would divide indices."""
+    tasks = 1
+    for count, loop in enumerate(loops, 1):
+        extent = b.extent(sch, loop)
+        if extent is None:
+            return max(count, len(loops) - 1)
+        tasks *= extent
+        if tasks >= TASKS:
+            return count
+    return len(loops)
 
 
 def schedule_reduction(sch: Any, block: Any, row_tile: int = ROW_TILE) -> None:
