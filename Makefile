@@ -37,8 +37,8 @@ lint: $(VENV)/all
 	@MYPYPATH=$(VENV)/typing $(BIN)/mypy -p onnxc -p tests
 
 bench: $(VENV)/all
-	@for program in tests/bench/[a-z]*.py; do \
-		echo "== $$program" && $(BIN)/python -m $$(echo $${program%.py} | tr / .) || exit 1; done
+	@for program in against_onnxruntime loader_overhead trees; do \
+		echo "== tests/bench/$$program.py" && $(BIN)/python -m tests.bench.$$program || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -91,7 +91,7 @@ def by_kernel(runs: Sequence[Sequence[StepProfile]]) -> list[KernelProfile]:
     return sorted(kernels, key=lambda kernel: -kernel.microseconds)
 
 
-def profile_text(kernels: Sequence[KernelProfile], peak: float = 0.0) -> str:
+def profile_text(kernels: Sequence[KernelProfile], peak: float = 0.0, top: int | None = None) -> str:
     """A table of kernels, and their sum.
 
     Parameters
@@ -99,11 +99,13 @@ def profile_text(kernels: Sequence[KernelProfile], peak: float = 0.0) -> str:
     kernels : sequence of KernelProfile
     peak : float
         The most 10^9 floating-point operations a second that the machine can do; 0: not known.
+    top : int, optional
+        How many kernels are shown; all without it. The sum is that of all.
     """
     total = sum(kernel.microseconds for kernel in kernels)
     head = ["us", "share", "calls", "GFLOP/s", *(["peak"] if peak else []), "GB/s", "kernel", "operators", "types"]
     rows = [head]
-    for kernel in kernels:
+    for kernel in kernels[:top]:
         speed = f"{kernel.gigaflops:.1f}" if kernel.multiply_adds else "-"
         of_peak = f"{kernel.gigaflops / peak:.0%}" if peak and kernel.multiply_adds else "-"
         rows.append(

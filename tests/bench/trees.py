@@ -17,7 +17,8 @@ import onnx
 import onnxruntime
 
 import onnxc
-from tests.bench.against_onnxruntime import interleaved
+from tests.bench.rivals import model_run, session_run
+from tests.bench.turns import take_turns
 from tests.models.catalogue import shared_models
 
 ROWS = (1, 1000)
@@ -35,8 +36,8 @@ def measure(path: Path, threads: int, seconds: float) -> None:
         for rows in ROWS:
             x = np.random.default_rng(0).random((rows, described.shape[1]), np.float32) * 16
             feeds = {described.name: x}
-            theirs, ours = interleaved(lambda: session.run(None, feeds), lambda: model(feeds), seconds)  # noqa: B023
-            them, us = (statistics.median(times) * 1e6 for times in (theirs, ours))
+            runs = {"us": model_run(model, feeds), "them": session_run(session, feeds)}
+            us, them = (statistics.median(times) * 1e6 for times in take_turns(runs, seconds).values())
             text += f"{us:10.1f} us {them:10.1f} us {them / us:6.1f}"
     print(text, flush=True)
 
