@@ -121,6 +121,12 @@ def _in_steps(starts: Sequence[Any], step: int) -> bool:
 def _dot(features: frozenset[str], total: Any, left: Any, right: Any) -> Any:
     """total (None: 0) plus the products of the unsigned bytes of one word with the signed ones of another."""
     lanes = _lanes(left)
+    widest = max((n for n, (feature, _) in _PAIRS.items() if feature in features), default=lanes)
+    if lanes > widest and lanes % widest == 0:
+        values = [left, right] if total is None else [left, right, total]
+        pieces = zip(*(_pieces(v, widest) for v in values), strict=True)
+        results = [_dot(features, rest[0] if rest else None, a, b) for a, b, *rest in pieces]
+        return tirx.Shuffle(results, [tirx.const(i, "int32") for i in range(lanes)])
     if lanes in _PAIRS and ("avx512vnni" in features if lanes == 16 else _has_narrow_vnni(features)):
         start = _constant(0, lanes) if total is None else total
         bytes_ = [tirx.reinterpret(f"{kind}8x{4 * lanes}", v) for kind, v in (("uint", left), ("int", right))]
@@ -131,6 +137,14 @@ def _dot(features: frozenset[str], total: Any, left: Any, right: Any) -> Any:
     for product in products(left, right, lanes):
         result = product if result is None else result + product
     return result
+
+
+def _pieces(value: Any, lanes: int) -> list[Any]:
+    """A vector as several of so many lanes: what two registers hold anyway."""
+    if isinstance(value, tirx.Broadcast):
+        return [tirx.Broadcast(value.value, lanes)] * (_lanes(value) // lanes)
+    places = [tirx.const(i, "int32") for i in range(_lanes(value))]
+    return [tirx.Shuffle([value], places[start : start + lanes]) for start in range(0, len(places), lanes)]
 
 
 def _has_narrow_vnni(features: frozenset[str]) -> bool:
