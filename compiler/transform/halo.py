@@ -35,7 +35,7 @@ from ..relay.types import TensorType
 from .base import Pass, PassContext, called_functions, map_subfunctions
 
 #: Operators whose first argument may come with a border: attributes `padding`, `strides`, ...; spatial axes from 2 on.
-_PADDING = ("nn.conv_blocked", "nn.conv_winograd")
+_PADDING = ("nn.conv_blocked", "nn.conv_winograd", "qnn.conv_blocked")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,10 @@ def _needed(function: Function, place: int) -> Halo | None:
 
 
 def _convolves(value: Expr, data: Atom) -> bool:
-    return isinstance(value, Call) and value.op in _PADDING and value.args[0] is data
+    """Does a call convolve a value, padding it with zeros?"""
+    if not isinstance(value, Call) or value.op not in _PADDING or value.args[0] is not data:
+        return False
+    return value.attrs.get("zero_point", 0) == 0
 
 
 def _padding(call: Expr, rank: int) -> Halo:
