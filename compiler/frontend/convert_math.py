@@ -125,8 +125,14 @@ def convert_variadic(node: Node) -> Any:
 def convert_cast(node: Node) -> Any:
     dtype = node.type(1).dtype if node.proto.op_type == "CastLike" else node.dtype_attr("to")
     attrs = {"saturate": bool(node.attr("saturate", 1)), "rounding": node.attr("round_mode", "up")}
-    x = node.input(0)
-    return x if node.type(0).dtype == dtype else node.call("cast", x, dtype=dtype, **attrs)
+    x, source = node.input(0), node.type(0).dtype
+    if source == dtype:
+        return x
+    if source == "string":
+        wide = dtype if dtype in ("float64", "uint64") else "int64" if "int" in dtype else "float32"
+        x = node.call("string.parse", x, dtype=wide)
+        return x if dtype == wide else node.call("cast", x, dtype=dtype, **attrs)
+    return node.call("cast", x, dtype=dtype, **attrs)
 
 
 @converter("BitCast")

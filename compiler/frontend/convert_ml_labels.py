@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..op.ml_lookup import sort_key
 from ..relay.expr import Atom
-from ..relay.types import TensorType, dtype_name
+from .lookup import lookup
 from .registry import Node, converter
 
 DOMAIN = "ai.onnx.ml"
@@ -19,21 +18,6 @@ _KINDS: tuple[tuple[str, Any, str, Any], ...] = (
     ("int64s", np.int64, "default_int64", -1),
     ("floats", np.float32, "default_float", -0.0),
 )
-
-
-def _lookup(node: Node, x: Atom, keys: np.ndarray, values: np.ndarray, default: Any, strict: bool = False) -> Atom:
-    """The values that belong to a tensor's elements; of equal keys the last one counts."""
-    assert isinstance(x.type, TensorType)
-    if len(keys) != len(values) or not len(keys):
-        raise node.error(f"{len(keys)} keys and {len(values)} values", expected="a value for each key, at least one")
-    if dtype_name(keys.dtype) != x.type.dtype:
-        raise node.error(f"the keys are {dtype_name(keys.dtype)}, the input is {x.type}", expected="the same type")
-    last = {sort_key(key) if key == key else "nan": place for place, key in enumerate(keys.tolist())}
-    order = sorted(last.values(), key=lambda place: sort_key(keys[place]))
-    tables = [node.constant(array, dtype_name(array.dtype)) for array in (keys[order], values[order])]
-    other = np.empty(1, values.dtype)
-    other[0] = default
-    return node.call("ml.lookup", x, *tables, node.constant(other, dtype_name(values.dtype)), strict=strict)
 
 
 def _table(node: Node, side: str) -> np.ndarray:
@@ -63,7 +47,7 @@ def convert_label_encoder(node: Node) -> Atom:
     if node.opset < 2:
         return _between_strings_and_integers(node, node.required_attr("classes_strings"), None)
     values = _table(node, "values")
-    return _lookup(node, node.input(0), _table(node, "keys"), values, _default(node, values))
+    return lookup(node, node.input(0), _table(node, "keys"), values, _default(node, values))
 
 
 @converter("CategoryMapper", domain=DOMAIN)
@@ -76,8 +60,8 @@ def _between_strings_and_integers(node: Node, strings: Any, integers: Any) -> At
     names = np.array(strings, object)
     numbers = np.arange(len(names)) if integers is None else np.array(integers, np.int64)
     if node.type(0).dtype == "string":
-        return _lookup(node, node.input(0), names, numbers, node.attr("default_int64", -1))
-    return _lookup(node, node.input(0), numbers, names, node.attr("default_string", "_Unused"))
+        return lookup(node, node.input(0), names, numbers, node.attr("default_int64", -1))
+    return lookup(node, node.input(0), numbers, names, node.attr("default_string", "_Unused"))
 
 
 @converter("OneHotEncoder", domain=DOMAIN)
@@ -87,5 +71,5 @@ def convert_one_hot_encoder(node: Node) -> Atom:
     categories = np.array(strings, object) if strings else np.array(node.attr("cats_int64s", ()), np.int64)
     count = len(categories)
     x = node.input(0) if node.type(0).dtype == "string" else node.cast(node.input(0), "int64")
-    places = _lookup(node, x, categories, np.arange(count), count, strict=not node.attr("zeros", 1))
+    places = lookup(node, x, categories, np.arange(count), count, strict=not node.attr("zeros", 1))
     return node.call("one_hot", places, node.constant([0, 1], "float32"), depth=count, axis=-1)

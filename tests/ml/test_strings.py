@@ -8,7 +8,7 @@ import onnx.parser
 import pytest
 
 import onnxc
-from onnxc.runtime_stub.errors import InputError
+from onnxc.runtime_stub.errors import InputError, RunError
 from tests.ml.graphs import NodeText, check, compiled, model_of
 
 WORDS = np.array([["a", "", "Übung", "日本"], ["b", "a\x00b", "\udcff", "longer than sixteen bytes"]], object)
@@ -87,3 +87,48 @@ def test_arrays_of_strings_may_be_numpys_own() -> None:
             model(np.array(["a", 3], object))
         with pytest.raises(InputError, match="float64"):
             model(np.zeros(2))
+
+
+def test_strings_become_numbers() -> None:
+    model = parse(
+        """g (string[N] x) => (float[N] f, double[N] d, int64[N] i, int8[N] small, uint64[N] u, float16[N] half) {
+            f = Cast<to = 1>(x)
+            d = Cast<to = 11>(x)
+            i = Cast<to = 7>(x)
+            small = Cast<to = 3>(x)
+            u = Cast<to = 13>(x)
+            half = Cast<to = 10>(x)
+        }"""
+    )
+    with onnxc.compile(model, jobs=1) as loaded:
+        out = loaded({"x": np.array(["1", " 2.5 ", "17e0"], object)})
+        assert out["f"].tolist() == out["d"].tolist() == out["half"].tolist() == [1, 2.5, 17]
+        assert out["i"].tolist() == out["small"].tolist() == out["u"].tolist() == [1, 2, 17]
+        for wrong in ("", "one", "1 2", "1\x00"):
+            with pytest.raises(RunError):
+                loaded({"x": np.array(["1", wrong], object)})
+    plain = parse("g (string[N] x) => (float[N] f) { f = Cast<to = 1>(x) }")
+    out = compiled(plain, {"x": np.array(["NaN", "-INF", "1e-46", "0.47892547"], object)})
+    np.testing.assert_array_equal(out["f"], np.array([np.nan, -np.inf, 0, 0.47892547], np.float32))
+
+
+def test_patterns_are_matched() -> None:
+    model = parse('g (string[N, 4] x) => (bool[N, 4] y) { y = RegexFullMatch<pattern = "[^ ]*">(x) }')
+    assert compiled(model, {"x": WORDS})["y"].tolist() == [[True] * 4, [True, True, False, False]]
+
+
+def test_n_grams_are_counted() -> None:
+    """Also of strings, with weights, and for one row alone."""
+    model = parse(
+        """g (string[N, 5] x, int32[6] row) => (float[N, 4] y, float[3] z) {
+            y = TfIdfVectorizer<mode = "TFIDF", min_gram_length = 1, max_gram_length = 2, max_skip_count = 1,
+                ngram_counts = [0, 2], ngram_indexes = [0, 2, 1, 3], pool_strings = ["a", "é", "a", "a", "é", "a"],
+                weights = [1.0, 2.0, 0.5, 4.0]>(x)
+            z = TfIdfVectorizer<mode = "IDF", min_gram_length = 2, max_gram_length = 2, max_skip_count = 0,
+                ngram_counts = [0, 1], ngram_indexes = [1, 0, 2], pool_int64s = [7, 7, 8, 8, 7]>(row)
+        }"""
+    )
+    x = np.array([["a", "é", "a", "a", "x"], ["é", "é", "", "a", "é"]], object)
+    out = compiled(model, {"x": x, "row": np.array([7, 7, 8, 1, 8, 8], np.int32)})
+    assert out["y"].tolist() == [[3, 4, 0.5, 8], [1, 0, 1.5, 4]]
+    assert out["z"].tolist() == [1, 0, 0]
