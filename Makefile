@@ -37,7 +37,7 @@ lint: $(VENV)/all
 	@MYPYPATH=$(VENV)/typing $(BIN)/mypy -p onnxc -p tests
 
 bench: $(VENV)/all
-	@for program in against_onnxruntime loader_overhead trees; do \
+	@for program in against_onnxruntime cold_start loader_overhead trees; do \
 		echo "== tests/bench/$$program.py" && $(BIN)/python -m tests.bench.$$program || exit 1; done
 
 clean:

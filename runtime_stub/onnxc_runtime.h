@@ -200,6 +200,12 @@ ONNXC_EXPORT onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *co
 
 /* ------------------------------------------------------------------------------------------------ hosted only */
 
+/* Memory for an arena, in onnxc_memory.c: zeroed, aligned, in large pages where the system has them, which makes the
+ * first run of a large model some milliseconds shorter. ONNXC_ERROR_MEMORY, or *arena (NULL for a size of 0). Give it
+ * back with the same size. Any other memory will do as well. */
+ONNXC_EXPORT onnxc_status onnxc_arena_create(size_t size, void **arena);
+ONNXC_EXPORT void onnxc_arena_destroy(void *arena, size_t size);
+
 /* A pool of threads on pthreads, in onnxc_threads.c; microcontroller builds leave that file out.
  * Threads below 1 ask for the number of processors that this process may use; more than ONNXC_MAX_THREADS are cut to
  * that. The pool runs one loop at a time: a loop that finds it busy, and one inside another, run on their caller's

@@ -73,9 +73,10 @@ class Parts:
 
 
 def runtime_files(target: Target) -> tuple[dict[str, str], dict[str, str]]:
-    """Headers and sources of the runtime; its threads only where there is an operating system."""
+    """Headers and sources of the runtime; its threads and memory only where there is an operating system."""
     folder = files("onnxc.runtime_stub")
-    names = ["onnxc_runtime.c", "onnxc_threads.c"] if target.hosted else ["onnxc_runtime.c"]
+    hosted = ("onnxc_memory.c", "onnxc_threads.c") if target.hosted else ()
+    names = ["onnxc_runtime.c", *hosted]
     header = "onnxc_runtime.h"
     return {header: (folder / header).read_text()}, {name: (folder / name).read_text() for name in names}
 

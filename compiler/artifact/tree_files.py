@@ -111,6 +111,8 @@ def _rows(compiled: Compiled, parts: Parts) -> list[tuple[str, str]]:
     if parts.weights is not None:
         rows.append((f"`{compiled.name}_weights.c`", f"{compiled.program.weights_size} bytes of constants"))
     rows.append(("`onnxc_runtime.h`, `onnxc_runtime.c`", "what all models share: checks of tensors, parallel loops"))
+    if "onnxc_memory.c" in parts.runtime:
+        rows.append(("`onnxc_memory.c`", "memory for arenas, in large pages; leave it out if you have your own"))
     if "onnxc_threads.c" in parts.runtime:
         rows.append(("`onnxc_threads.c`", "a pool of POSIX threads in C11; leave it out if you want none"))
     return rows
