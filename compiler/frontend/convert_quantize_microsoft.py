@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..op.qnn_dense_blockwise import BITS, unpack_codes
 from ..relay.expr import Atom
 from ..relay.types import TensorType
 from .convert_quantize import (
@@ -97,6 +100,37 @@ def convert_dynamic_matmul(node: Node) -> Any:
     a, a_scale, a_zero_point = dynamically_quantized(node, node.input(0))
     product = integer_product(node, a, node.input(1), a_zero_point, node.optional_input(3))
     return _scaled(node, product, a_scale, node.input(2), node.optional_input(4))
+
+
+@converter("MatMulNBits", domain=DOMAIN)
+def convert_matmul_nbits(node: Node) -> Any:
+    """A times the transpose of B, whose rows are quantised in blocks; bits of B's elements follow one another."""
+    bits, size = node.attr("bits", 4), node.required_attr("block_size")
+    depth, columns = node.required_attr("K"), node.required_attr("N")
+    if bits not in BITS:
+        raise node.error(f"elements of {bits} bits", expected="2, 4 or 8")
+    groups = node.optional_input(4)
+    if groups is not None and not np.array_equal(node.static_array(4), np.arange(depth) // size):
+        raise node.error(
+            "a g_idx that mixes blocks", remedy="quantise without act-order, or reorder the weights' columns"
+        )
+    a, dtype = node.input(0), node.type(0).dtype
+    shape = (columns, -(-depth // size))
+    scales = node.reshape(node.input(2), shape)
+    arguments = [a, node.input(1), scales, _block_zero_points(node, shape, bits, dtype)]
+    bias = node.optional_input(5)
+    return node.call("qnn.dense_blockwise", *arguments, *([] if bias is None else [bias]), bits=bits, block_size=size)
+
+
+def _block_zero_points(node: Node, shape: tuple[int, int], bits: int, dtype: str) -> Atom:
+    """Zero points as floats, one for each block: bits in bytes for each row, or floats; absent, half of the range."""
+    rows, blocks = shape
+    if node.optional_input(3) is None:
+        return node.constant(np.full(shape, 1 << (bits - 1)), dtype)
+    if node.type(3).dtype != "uint8":
+        return node.reshape(node.input(3), shape)
+    packed = node.static_array(3).reshape(rows, -1)
+    return node.constant(unpack_codes(packed, bits)[:, :blocks], dtype)
 
 
 def _scaled(node: Node, product: Atom, a_scale: Atom, b_scale: Atom, bias: Atom | None) -> Atom:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+
+import numpy as np
 
 from .. import op as relay_op
 from ..op.nn_dense_packed import pack_panels
+from ..op.qnn_dense_blockwise_packed import pack_codes, pack_scales
 from ..op.qnn_dense_packed import pack_quad_panels
 from ..relay.dimension import Dimension, product
-from ..relay.expr import Atom, Binding, Call, Constant, Function, Module, Var
+from ..relay.expr import Atom, Binding, Call, Constant, Expr, Function, Module, Var
 from ..relay.types import TensorType
 from ..target import Target
 from .base import Pass, PassContext, map_functions, map_subfunctions
@@ -62,8 +66,9 @@ def _pack(target: Target, function: Function) -> Function:
     bindings: list[Binding] = []
     for binding in function.bindings:
         value = map_subfunctions(binding.value, partial(_pack, target))
-        if isinstance(value, Call) and value.op == "nn.dense" and _applies(value):
-            bindings += _packed(binding.var, value, target)
+        packing = _packing(value)
+        if isinstance(value, Call) and packing is not None:
+            bindings += _packed(binding.var, value, packing, target)
         elif isinstance(value, Call) and value.op == "nn.matmul" and _can_tile(value):
             bindings.append(_tiled(binding.var, value, target))
         else:
@@ -71,11 +76,61 @@ def _pack(target: Target, function: Function) -> Function:
     return replace(function, bindings=tuple(bindings))
 
 
-def _applies(call: Call) -> bool:
-    weights = call.args[1]
+@dataclass(frozen=True)
+class _Packing:
+    """How the weights of an operator are packed.
+
+    Attributes
+    ----------
+    op : str
+        The operator on packed weights.
+    pack : callable
+        ``columns of a panel -> the packed constants``
+    bias : tuple of Atom
+        The optional last argument.
+    attrs : mapping
+        Further attributes of `op`.
+    """
+
+    op: str
+    pack: Callable[[int], Sequence[np.ndarray]]
+    bias: tuple[Atom, ...]
+    attrs: Mapping[str, object] = field(default_factory=dict)
+
+
+def _packing(call: Expr) -> _Packing | None:
+    """For a product with constant weights; None for others."""
+    if not isinstance(call, Call):
+        return None
+    if call.op == "qnn.dense_blockwise":
+        return _blockwise(call)
+    weights = call.args[1] if call.op == "nn.dense" else None
     if not isinstance(weights, Constant):
-        return False
-    return (weights.type.dtype == "float32" and call.attrs.out_dtype is None) or _of_bytes(call)
+        return None
+    array, bias = weights.array, call.args[2:]
+    if _of_bytes(call):
+        return _Packing("qnn.dense_packed", lambda block: [pack_quad_panels(array, block)], bias)
+    if weights.type.dtype == "float32" and call.attrs.out_dtype is None:
+        return _Packing("nn.dense_packed", lambda block: [pack_panels(array, block)], bias)
+    return None
+
+
+def _blockwise(call: Call) -> _Packing | None:
+    x, *weights = call.args[:4]
+    bits, size = call.attrs.bits, call.attrs.block_size
+    arrays = [w.array for w in weights if isinstance(w, Constant)]
+    assert isinstance(x.type, TensorType)
+    depth = x.type.shape[-1]
+    if len(arrays) != 3 or x.type.dtype != "float32" or not isinstance(depth, int):
+        return None
+    if depth % size or size * bits % 32:
+        return None
+    codes, scales, zero_points = arrays
+
+    def pack(block: int) -> list[np.ndarray]:
+        return [pack_codes(codes, bits, block), *pack_scales(scales, zero_points, block)]
+
+    return _Packing("qnn.dense_blockwise_packed", pack, call.args[4:], {"bits": bits, "depth_step": min(32 // bits, 8)})
 
 
 def _of_bytes(call: Call) -> bool:
@@ -106,14 +161,15 @@ def _tiled(var: Var, call: Call, target: Target) -> Binding:
     return Binding(var, Call(op.name, call.args, full, call.location))
 
 
-def _packed(var: Var, call: Call, target: Target) -> list[Binding]:
-    x, weights, *bias = call.args
-    assert isinstance(weights, Constant) and isinstance(x.type, TensorType) and isinstance(var.type, TensorType)
-    units = weights.array.shape[0]
+def _packed(var: Var, call: Call, packing: _Packing, target: Target) -> list[Binding]:
+    x, weights = call.args[:2]
+    assert isinstance(x.type, TensorType) and isinstance(weights.type, TensorType) and isinstance(var.type, TensorType)
+    units = weights.type.shape[0]
+    assert isinstance(units, int)
     rows = product(x.type.shape[:-1])
     row_tile, block = panel_shape(rows, units, x.type.shape[-1], target)
-    packing, op = (pack_quad_panels, "qnn.dense_packed") if _of_bytes(call) else (pack_panels, "nn.dense_packed")
-    packed = Constant(packing(weights.array, block), f"{weights.name}.packed")
+    constants = [Constant(array, f"{_name(weights)}.packed") for array in packing.pack(block)]
+    attrs = {"units": units, "row_tile": row_tile, **packing.attrs}
     result: list[Binding] = []
 
     def emit(op: str, args: tuple[Atom, ...], name: str, **attrs: object) -> Var:
@@ -122,17 +178,19 @@ def _packed(var: Var, call: Call, target: Target) -> list[Binding]:
         result.append(Binding(made, Call(op, args, full, call.location)))
         return made
 
-    is_matrix = x.type.rank == 2
-    if not is_matrix:
-        x = emit("reshape", (x,), f"{var.name}.rows", shape=(rows, x.type.shape[-1]))
-    if is_matrix:
-        full = relay_op.complete_attrs(relay_op.get(op), {"units": units, "row_tile": row_tile})
-        result.append(Binding(var, Call(op, (x, packed, *bias), full, call.location)))
+    if x.type.rank == 2:
+        full = relay_op.complete_attrs(relay_op.get(packing.op), attrs)
+        result.append(Binding(var, Call(packing.op, (x, *constants, *packing.bias), full, call.location)))
         return result
-    flat = emit(op, (x, packed, *bias), f"{var.name}.flat", units=units, row_tile=row_tile)
+    x = emit("reshape", (x,), f"{var.name}.rows", shape=(rows, x.type.shape[-1]))
+    flat = emit(packing.op, (x, *constants, *packing.bias), f"{var.name}.flat", **attrs)
     full = relay_op.complete_attrs(relay_op.get("reshape"), {"shape": var.type.shape})
     result.append(Binding(var, Call("reshape", (flat,), full, call.location)))
     return result
+
+
+def _name(atom: Atom) -> str:
+    return atom.name or ""
 
 
 def _run(module: Module, context: PassContext) -> Module:

@@ -67,6 +67,17 @@ def _dense(g: Graph, x: Atom, units: int, bias: bool = True) -> Any:
     return g("qnn.requantize", sums, factors, dtype="uint8", zero_point=100, low=0, high=255)
 
 
+def _blockwise(g: Graph, x: Atom, units: int, bits: int, size: int, bias: bool = False) -> Any:
+    """A product with weights of few bits."""
+    depth = x.type.shape[-1]  # type: ignore[union-attr]
+    assert isinstance(depth, int)
+    blocks = -(-depth // size)
+    codes = g.weights(units, blocks, size * bits // 8, dtype="uint8")
+    scales, zero_points = (g.weights(units, blocks) for _ in range(2))
+    rest = [g.weights(units)] if bias else []
+    return g("qnn.dense_blockwise", x, codes, scales, zero_points, *rest, bits=bits, block_size=size)
+
+
 _CONV = ("conv_integer",)
 INTEGER_CASES = [
     Case(
@@ -137,4 +148,14 @@ INTEGER_CASES = [
         ("matmul",) * 4,
         {"N": (1, 2, 13)},
     ),
+    Case(
+        "blockwise",
+        lambda g: [
+            _blockwise(g, g.input(rows, 64), units, bits, 32, bias=bits == 4)
+            for rows, units, bits in ((1, 40, 4), (5, 17, 8), (1, 130, 2), (9, 48, 4))
+        ],
+        ("matmul",) * 4,
+    ),
+    Case("blockwise_rows", lambda g: [_blockwise(g, g.input("N", 3, 32), 17, 4, 16)], ("matmul",), {"N": (1, 5)}),
+    Case("blockwise_rest", lambda g: [_blockwise(g, g.input(2, 50), 9, 4, 16)], ()),
 ]

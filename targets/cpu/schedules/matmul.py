@@ -21,6 +21,7 @@ from .generic import schedule_elementwise
 _STAGES = {
     "nn.dense_packed": "dense_packed",
     "qnn.dense_packed": "dense_packed",
+    "qnn.dense_blockwise_packed": "dense_packed",
     "nn.matmul_tiled": "matmul_tiled",
 }
 
@@ -46,7 +47,8 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         buffers.append(sch.get(blocks["matmul_pack"]).writes[0].source)
         schedule_elementwise(sch, blocks["matmul_pack"])
         statements.append(sch.get(sch.get_loops(blocks["matmul_pack"])[0]))
-    tiles = _Tiles(product, epilogue, target.lanes(), int(lowered.anchor.attrs["row_tile"]), knobs)
+    attrs = lowered.anchor.attrs
+    tiles = _Tiles(product, epilogue, target.lanes(), attrs["row_tile"], attrs.get("depth_step", 1), knobs)
     return loops.with_body(sch.mod["main"], [*statements, tiles.all()], buffers)
 
 
@@ -59,7 +61,7 @@ class _Tiles:
         The sum over ``k`` at (stack..., row, panel, lane); and what is done with it at (stack..., row, column).
     """
 
-    def __init__(self, product: Any, epilogue: Any, lanes: int, row_tile: int, knobs: Knobs) -> None:
+    def __init__(self, product: Any, epilogue: Any, lanes: int, row_tile: int, depth_step: int, knobs: Knobs) -> None:
         self._product, self._epilogue = product, epilogue
         *self._stack, row, panel, lane, depth = (axis.dom.extent for axis in product.iter_vars)
         self._rows, self._panels, self._depth = _known(row), _known(panel), _known(depth)
@@ -71,8 +73,8 @@ class _Tiles:
         self._tile = knobs.choose("matmul.rows", range(1, most + 1), min(row_tile, most))
         # Columns outside: a panel stays in the L2 cache for all rows.
         self._outer = knobs.choose("matmul.outer", ("columns", "rows"), "columns")
-        steps = [u for u in (1, 2, 4, 8) if isinstance(self._depth, int) and self._depth % u == 0] or [1]
-        self._unroll = knobs.choose("matmul.unroll", steps, 1)
+        steps = [u for u in (1, 2, 4, 8, 16) if isinstance(self._depth, int) and self._depth % u == 0] or [1]
+        self._unroll = knobs.choose("matmul.unroll", steps, depth_step if depth_step in steps else 1)
 
     def all(self) -> Any:
         """The whole product."""

@@ -1,0 +1,84 @@
+"""MatMulNBits (com.microsoft) against ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper, numpy_helper
+
+import onnxc
+
+
+def _pack(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Codes one behind the other on the last axis, the first ones in the lowest bits; the last byte filled up."""
+    in_byte = 8 // bits
+    padded = np.pad(codes, [(0, 0)] * (codes.ndim - 1) + [(0, -codes.shape[-1] % in_byte)])
+    parts = padded.reshape(*codes.shape[:-1], -1, in_byte).astype(np.uint8)
+    return np.bitwise_or.reduce(parts << np.arange(0, 8, bits, dtype=np.uint8), axis=-1)
+
+
+def _model(
+    shape: tuple[int | str, ...], columns: int, bits: int, size: int, zero_points: str, bias: bool
+) -> onnx.ModelProto:
+    random = np.random.default_rng(3)
+    depth = shape[-1]
+    assert isinstance(depth, int)
+    blocks = -(-depth // size)
+    codes = random.integers(0, 1 << bits, (columns, blocks, size))
+    constants = {
+        "b": _pack(codes, bits),
+        "scales": random.uniform(0.01, 0.1, (columns * blocks,)).astype(np.float32),
+    }
+    inputs = ["x", "b", "scales"]
+    if zero_points:
+        points = random.integers(0, 1 << bits, (columns, blocks))
+        constants["zero_points"] = (
+            _pack(points, bits) if zero_points == "packed" else points.astype(np.float32) + np.float32(0.25)
+        )
+    if bias:
+        constants["bias"] = random.standard_normal(columns).astype(np.float32)
+    inputs += ["zero_points" if zero_points else "", "", "bias"] if bias else ["zero_points"] if zero_points else []
+    node = helper.make_node(
+        "MatMulNBits", inputs, ["y"], domain="com.microsoft", K=depth, N=columns, bits=bits, block_size=size
+    )
+    graph = helper.make_graph(
+        [node],
+        "nbits",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [*shape[:-1], columns])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9)
+
+
+def _check(model: onnx.ModelProto, shapes: list[tuple[int, ...]], target: str = "host") -> None:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    compiled = onnxc.compile(model, target=target)
+    for shape in shapes:
+        x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+        (got,) = compiled({"x": x}).values()
+        (wanted,) = session.run(None, {"x": x})
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-5 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize(
+    ("bits", "zero_points"),  # ONNX Runtime has no floats as zero points of 8 bits
+    [(bits, points) for bits in (2, 4, 8) for points in ("", "packed", "floats") if (bits, points) != (8, "floats")],
+)
+def test_one_row(bits: int, zero_points: str) -> None:
+    _check(_model((1, 128), 72, bits, 32, zero_points, bias=False), [(1, 128)])
+
+
+@pytest.mark.parametrize(("depth", "size"), [(256, 16), (256, 128), (90, 32)])
+def test_rows_of_unknown_number(depth: int, size: int) -> None:
+    """Several rows share the weights; a last block that is not full is computed without packing."""
+    model = _model(("N", "M", depth), 40, 4, size, "packed", bias=True)
+    _check(model, [(1, 1, depth), (2, 9, depth)])
+
+
+@pytest.mark.parametrize("target", ["x86-64-v2", "x86-64-v3"])
+def test_other_processors(target: str) -> None:
+    _check(_model((3, 64), 24, 4, 16, "packed", bias=True), [(3, 64)], target)
