@@ -17,6 +17,17 @@ ffi.cdef(
     typedef struct onnxc_parallel onnxc_parallel;
 
     typedef struct {
+        const char *data;
+        int64_t size;
+    } onnxc_string;
+
+    typedef struct {
+        int32_t count;
+        const int64_t *integers;
+        const onnxc_string *strings;
+    } onnxc_keys;
+
+    typedef struct {
         const char *name;
         DLDataType dtype;
         int32_t ndim;
@@ -72,6 +83,7 @@ ffi.cdef(
                        const onnxc_context *context);
         int32_t num_steps;
         const onnxc_step_info *steps;
+        const onnxc_keys *const *output_keys;
     } onnxc_model;
 
     const onnxc_model *onnxc_query(uint32_t abi_version);

@@ -7,7 +7,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +43,15 @@ class TensorInfo:
         Each dimension as an integer, as the name of a symbol, or (outputs only) None for one computed from symbols.
     element_type : str
         Name of the element type.
+    keys : tuple
+        Of outputs: where it is not empty, the rows are maps from these to their elements, and a run gives dicts.
     """
 
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int | str | None, ...]
     element_type: str
+    keys: tuple[int | str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}: {self.element_type} {shape_text(self.shape)}"
@@ -134,7 +137,9 @@ class Library:
         self.name, self.hash, self.target = (_text(member) for member in (model.name, model.hash, model.target))
         self.symbols = tuple(_text(model.symbols[index]) for index in range(model.num_symbols))
         self.inputs = tuple(self._tensor(model.inputs[index]) for index in range(model.num_inputs))
-        self.outputs = tuple(self._tensor(model.outputs[index]) for index in range(model.num_outputs))
+        self.outputs = tuple(
+            replace(self._tensor(model.outputs[index]), keys=self._keys(index)) for index in range(model.num_outputs)
+        )
         bound = {dimension for tensor in self.inputs for dimension in tensor.shape}
         if not bound.issuperset(self.symbols) or len(set(self.symbols)) < len(self.symbols):
             raise LoadError(f"{path}: damaged library: a symbol is a dimension of no input, or two have one name")
@@ -212,6 +217,16 @@ class Library:
             else:
                 raise LoadError(f"{self.path}: damaged library: tensor '{name}' has a symbol that does not exist")
         return TensorInfo(name, known[1], tuple(shape), known[0])
+
+    def _keys(self, index: int) -> tuple[int | str, ...]:
+        """Keys of the maps that an output's rows are."""
+        keys = self.model.output_keys
+        if keys == ffi.NULL or keys[index] == ffi.NULL:
+            return ()
+        if keys[index].integers != ffi.NULL:
+            return tuple(keys[index].integers[place] for place in range(keys[index].count))
+        texts = (keys[index].strings[place] for place in range(keys[index].count))
+        return tuple(ffi.buffer(text.data, text.size)[:].decode("utf-8", "surrogateescape") for text in texts)
 
     def _find_weights(self, given: Path | np.ndarray | None) -> np.ndarray | None:
         """The bytes of the model's weights, aligned, checked; None where the library holds them."""

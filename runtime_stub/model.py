@@ -70,6 +70,7 @@ class Model:
         self._input_types = tuple(tensor.dtype for tensor in self.inputs)
         self._input_names = tuple(tensor.name for tensor in self.inputs)
         self._output_names = tuple(tensor.name for tensor in self.outputs)
+        self._maps = tuple(tensor for tensor in self.outputs if tensor.keys)
         # Arrays of these are no arrays in C.
         self._has_packed = any(
             packed_bits(tensor.element_type) or tensor.element_type == STRING
@@ -82,7 +83,7 @@ class Model:
         outputs = ", ".join(str(tensor) for tensor in self.outputs)
         return f"<onnxc model '{self.name}' for {self.target}: ({inputs}) -> ({outputs})>"
 
-    def __call__(self, /, *arrays: Any, **named: Any) -> dict[str, np.ndarray]:
+    def __call__(self, /, *arrays: Any, **named: Any) -> dict[str, Any]:
         """Run the model.
 
         Parameters
@@ -95,7 +96,7 @@ class Model:
         Returns
         -------
         dict of str to numpy.ndarray
-            All outputs by name, in the model's order; new arrays.
+            All outputs by name, in the model's order; new arrays. Sequences of maps are lists of dicts.
 
         Raises
         ------
@@ -108,7 +109,7 @@ class Model:
             return self._execute(self._in_order(arrays, named), None)
         return self._execute(arrays, None)
 
-    def run(self, feeds: Mapping[str, Any], outputs: Mapping[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
+    def run(self, feeds: Mapping[str, Any], outputs: Mapping[str, np.ndarray] | None = None) -> dict[str, Any]:
         """Run the model, with results written to the caller's arrays.
 
         Parameters
@@ -169,7 +170,7 @@ class Model:
 
     # ------------------------------------------------------------------------------------------------ a run
 
-    def _execute(self, values: Sequence[Any], given: Mapping[str, np.ndarray] | None) -> dict[str, np.ndarray]:
+    def _execute(self, values: Sequence[Any], given: Mapping[str, np.ndarray] | None) -> dict[str, Any]:
         # This is the path of every call: short, and with all that can be prepared looked up.
         library = self._library  # held here, so that close() in another thread cannot unload it under the run
         if library is None:
@@ -210,7 +211,12 @@ class Model:
             library.give_context(context)
         if status != abi.OK:
             raise RunError(f"model '{self.name}': {library.status_text(status)} (status {status})")
-        return dict(zip(self._output_names, outputs, strict=True))
+        results: dict[str, Any] = dict(zip(self._output_names, outputs, strict=True))
+        for tensor in self._maps:
+            if given is None or tensor.name not in given:
+                rows = results[tensor.name].tolist()
+                results[tensor.name] = [dict(zip(tensor.keys, row, strict=True)) for row in rows]
+        return results
 
     def _pack(self, tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
         """What a run reads an input from."""

@@ -138,6 +138,13 @@ typedef struct {
   onnxc_step_counts *steps; /* num_steps of them */
 } onnxc_profile;
 
+/* Keys of a map: integers, or strings; the other pointer is NULL. */
+typedef struct {
+  int32_t count;
+  const int64_t *integers;
+  const onnxc_string *strings;
+} onnxc_keys;
+
 /* What one run needs beside its tensors. Contexts may share weights and, one after the other, an arena. */
 typedef struct {
   void *arena;
@@ -178,6 +185,8 @@ typedef struct onnxc_model {
   /* The steps, in order; none where the model was not compiled for profiling. */
   int32_t num_steps;
   const onnxc_step_info *steps;
+  /* NULL; or for each output NULL, or keys: each row of the output then is a map from these to the row's elements. */
+  const onnxc_keys *const *output_keys;
 } onnxc_model;
 
 /* The model in a shared library; NULL where the library does not know this version of the interface. */

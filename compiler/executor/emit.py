@@ -8,12 +8,12 @@ from typing import Any
 
 from ..kernel.kernel import Kernel
 from ..relay.dimension import Dim, Dimension
-from ..relay.expr import Constant
 from ..relay.types import TensorType
 from .header import input_fields, output_fields, run_parameters, symbol_fields
 from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier
 from .profile import StepTable
 from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
+from .string_tables import key_tables, string_table
 from .wrappers import emit_kernel_calls, emit_kernel_declarations, is_parallel
 
 #: Each may use those before it.
@@ -74,14 +74,6 @@ def _helpers_of(text: str) -> list[str]:
     return [used] if used else []
 
 
-def _string_table(index: int, constant: Constant) -> str:
-    """A constant of strings."""
-    entries = [str(text) for text in constant.array.reshape(-1)]
-    sizes = [len(text.encode("utf-8", "surrogateescape")) for text in entries]
-    lines = [f"  {{{c_string(text)}, {size}}}," for text, size in zip(entries, sizes, strict=True)]
-    return "\n".join([f"static const onnxc_string strings_{index}[] = {{", *(lines or ["  {NULL, 0},"]), "};", ""])
-
-
 class _Emitter:
     def __init__(self, program: Program, threads: bool, external_weights: bool, profile: bool) -> None:
         self.program, self.threads, self.external_weights = program, threads, external_weights
@@ -98,7 +90,7 @@ class _Emitter:
         ]
         if program.weights_size and not self.external_weights:
             parts.append(f"extern const uint64_t {name}_weights[];\n")
-        parts += [_string_table(index, constant) for index, constant in enumerate(program.strings)]
+        parts += [string_table(f"strings_{index}", constant.array) for index, constant in enumerate(program.strings)]
         helpers = len(parts)
         parts.append("/* ---- kernels: see the end ---- */\n")
         parts.append(emit_kernel_declarations(self.kernels, self.threads))
@@ -254,6 +246,7 @@ class _Emitter:
             lines.append(f"static const char *const symbol_names[] = {{{', '.join(map(c_string, program.symbols))}}};")
         if self.timed is not None and self.timed.rows:
             lines += self.timed.infos()
+        lines += key_tables(program.keys)
         fields = {
             "abi_version": "ONNXC_ABI_VERSION",
             "struct_size": "sizeof(onnxc_model)",
@@ -273,6 +266,7 @@ class _Emitter:
             "output_shapes": "output_shapes",
             "run": "run",
             **(self.timed.fields() if self.timed else {}),
+            **({"output_keys": "output_keys"} if program.keys else {}),
         }
         lines += ["", "static const onnxc_model model = {", *(f"  .{k} = {v}," for k, v in fields.items()), "};", ""]
         lines += [

@@ -105,6 +105,8 @@ class Program:
         Constant digest -> byte offset in the weight blob.
     strings : tuple of Constant
         Distinct constants of strings, which are no weights: they hold addresses.
+    keys : tuple
+        For each output the keys of the maps that its rows are, empty where they are none; empty where none are.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Program:
     weight_offsets: Mapping[str, int]
     weights_size: int
     strings: tuple[Constant, ...] = ()
+    keys: tuple[tuple[int | str, ...], ...] = ()
 
 
 def build_program(module: Module, kernels: Mapping[str, Kernel], symbols: Sequence[str], alignment: int) -> Program:
@@ -186,6 +189,7 @@ class _Builder:
             offsets,
             size,
             tuple(b.constant for b in self.strings.values() if b.constant is not None),
+            main.attrs.get("keys", ()),
         )
 
     def deliver(self, results: list[Buffer], types: Sequence[TensorType], names: Sequence[str]) -> list[Step]:

@@ -149,7 +149,10 @@ class _Importer:
         self._check_outputs(outputs)
         names = tuple(v.name for v in graph.output)
         result = builder.tuple(outputs, "outputs") if len(outputs) != 1 else outputs[0]
-        return Module({"main": builder.function(result, outputs=names)}, self.name)
+        attrs: dict[str, Any] = {"outputs": names}
+        if any(a in builder.row_keys for a in outputs):
+            attrs["keys"] = tuple(builder.row_keys.get(a, ()) for a in outputs)
+        return Module({"main": builder.function(result, **attrs)}, self.name)
 
     def _check_outputs(self, outputs: Iterable[Atom]) -> None:
         """The outputs must have the element types that the model says; of its shapes many models are unsure."""

@@ -58,6 +58,8 @@ class FunctionBuilder:
         self._infer, self._shape_reference, self.parent = infer, shape_reference, parent
         self.params: list[Var] = []
         self.bindings: list[Binding] = []
+        #: Keys of matrices that stand for sequences of maps, one for each row (ONNX ZipMap).
+        self.row_keys: dict[Atom, tuple[Any, ...]] = parent.row_keys if parent else {}
         self._names: dict[str, int] = parent._names if parent else {}
         self._shape_values: dict[Var, np.ndarray] = parent._shape_values if parent else {}
 

@@ -148,7 +148,8 @@ class Binding:
 class Function:
     """``fn (params) { let bindings; result }``.
 
-    attrs: ``primitive`` (True: one kernel), ``outputs`` (names of the results of main).
+    attrs: ``primitive`` (True: one kernel), ``outputs`` (names of the results of main), ``keys`` (for each
+    of them, of what maps its rows are: a tuple of strings or integers, empty where they are none; only where some are).
     """
 
     params: tuple[Var, ...]
