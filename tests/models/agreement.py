@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -106,6 +107,7 @@ def _compare_output(
     name: str, expected: Sequence[np.ndarray], found: Sequence[np.ndarray | None], step: float | None
 ) -> Agreement:
     unit = "range" if step is None else "steps"
+    expected, found = [_plain(want) for want in expected], [_plain(got) for got in found]
     for want, got in zip(expected, found, strict=True):
         if got is None:
             return Agreement(math.inf, unit, name, "missing")
@@ -124,6 +126,13 @@ def _compare_output(
     difference = max((float(np.max(np.abs(want - got))) for want, got in pairs if want.size), default=0.0)
     scale = step if step is not None else _range([want for want, _ in pairs])
     return Agreement(difference / scale, unit, name)
+
+
+def _plain(value: Any) -> Any:
+    """A sequence of maps as a matrix; other values as they are."""
+    if isinstance(value, list):
+        return np.array([[entry[key] for key in sorted(entry)] for entry in value], np.float32)
+    return value
 
 
 def _finite(want: np.ndarray, got: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

@@ -86,6 +86,14 @@ def features(name: str, *shape: int) -> Callable[[np.random.Generator], list[Fee
     return partial(normal, {name: shape}, [{}] * STATIC_RUNS)
 
 
+def tables(
+    columns: int, powers: tuple[float, float], rng: np.random.Generator, rows: Sequence[int] = (1, 7, 100)
+) -> list[Feeds]:
+    """Rows of positive numbers, each column up to a power of ten of its own."""
+    scales = 10 ** rng.uniform(*powers, columns)
+    return [{"X": (rng.random((count, columns)) * scales).astype(np.float32)} for count in rows]
+
+
 def pictures(
     name: str, size: tuple[int, int], rng: np.random.Generator, batches: Sequence[int] = (1,) * STATIC_RUNS
 ) -> list[Feeds]:
@@ -207,6 +215,19 @@ def shared_cases(folder: Path) -> list[ModelCase]:
             ("resnet8_cifar", "qoperator_u8s8", _SMALL["resnet8_cifar"]),
         )
     ]
+    cases += [
+        ModelCase(name, "tabular", folder / "tabular" / f"{name}.onnx", partial(tables, columns, powers))
+        for name, columns, powers in (
+            ("lgbm_cls_breastcancer", 30, (-2, 3)),
+            ("skl_gnb_wine", 13, (0.3, 1)),
+            ("skl_mlp_digits", 64, (1.2, 1.2)),
+            ("skl_rf100_breastcancer_zipmap", 30, (-2, 3)),
+            ("skl_scaler_logreg_breastcancer", 30, (-1, 2)),
+            ("skl_svc_rbf_digits", 64, (1.2, 1.2)),
+            ("xgb_multi_digits", 64, (1.2, 1.2)),
+            ("xgb_reg_diabetes", 10, (-1, -1)),
+        )
+    ]
     voice_16k = partial(voice, {16000: 576}, (1, 2))
     words = partial(pictures, "x", (48, 192), batches=(1, 2))
     cases += [
@@ -247,5 +268,5 @@ def shared_cases(folder: Path) -> list[ModelCase]:
 def all_cases() -> list[ModelCase]:
     folder = shared_models()
     cases = bundled_models() + (shared_cases(folder) if folder is not None else [])
-    groups = ["light", "exported", "quantized", "real", "architectures"]
+    groups = ["light", "exported", "quantized", "real", "tabular", "architectures"]
     return sorted(cases, key=lambda case: groups.index(case.group))
