@@ -24,6 +24,8 @@ int main(void) {
   EXPECT(onnxc_arena_create(1, NULL) == ONNXC_ERROR_ARGUMENT);
   arena = &arena;
   EXPECT(onnxc_arena_create(SIZE_MAX, &arena) == ONNXC_ERROR_MEMORY && arena == NULL);
-  EXPECT(onnxc_arena_create(SIZE_MAX / 2 - 4096, &arena) == ONNXC_ERROR_MEMORY && arena == NULL);
+  if (sizeof(size_t) > 4) { /* no machine has that; half of 32 bits is there */
+    EXPECT(onnxc_arena_create(SIZE_MAX / 2 - 4096, &arena) == ONNXC_ERROR_MEMORY && arena == NULL);
+  }
   return 0;
 }
