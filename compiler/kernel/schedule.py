@@ -53,8 +53,10 @@ def _as_written(lowered: Lowered) -> Any:
     """The function with its reductions initialised outside of their loops, which may have no iterations."""
     sch = s_tir.Schedule(lowered.func, enable_check=False)
     for block in sch.get_child_blocks(sch.get_sblock("root")):
-        axes = list(sch.get(block).iter_vars)
-        loops = list(sch.get_loops(block))[-len(axes) :] if axes else []
+        axes, loops = list(sch.get(block).iter_vars), list(sch.get_loops(block))
+        if not loops:  # a scalar, which has an axis all the same
+            continue
+        loops = loops[len(loops) - len(axes) :]
         reduced = [s for s, a in zip(loops, axes, strict=True) if a.iter_type == tirx.IterVar.CommReduce]
         if reduced:
             sch.decompose_reduction(block, reduced[0])

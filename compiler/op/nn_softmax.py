@@ -15,9 +15,14 @@ from .reduce import reduction
 
 
 def _softmax_reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
-    wide = widen(x)
-    exponential = np.exp(wide - wide.max(axis=attrs.axis, keepdims=True, initial=-np.inf))
-    return (exponential / exponential.sum(axis=attrs.axis, keepdims=True)).astype(x.dtype)
+    exponential = np.exp(_rounded(widen(x) - widen(x).max(axis=attrs.axis, keepdims=True, initial=-np.inf), x))
+    exponential = _rounded(exponential, x)
+    return (exponential / _rounded(exponential.sum(axis=attrs.axis, keepdims=True), x)).astype(x.dtype)
+
+
+def _rounded(values: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Intermediate values as they are where each of the operators that ONNX defines Softmax by rounds its result."""
+    return values.astype(x.dtype).astype(values.dtype)
 
 
 def _log_softmax_reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
@@ -66,9 +71,15 @@ class _Rows:
 
 def _softmax_compute(T: Any, attrs: Attrs, x: Any) -> Any:
     rows = _Rows(T, attrs, x, "softmax")
+
+    def rounded(value: Any) -> Any:
+        return T.cast(T.cast(value, rows.dtype), rows.wide)
+
     best = rows.maximum()
-    powers = rows.stage(lambda *i: T.math("exp", rows.shifted(x(*i), rows.of(best, i))), "_exp")
+    powers = rows.stage(lambda *i: rounded(T.math("exp", rounded(rows.shifted(x(*i), rows.of(best, i))))), "_exp")
     total = rows.reduce("sum", lambda read, k: T.sum(read(powers), k))
+    if rows.wide != rows.dtype:
+        return rows.stage(lambda *i: T.cast(powers(*i) / rounded(rows.of(total, i)), rows.dtype))
     one = T.const(1, rows.wide)
     # The quotient does not depend on the place in the row: one division each.
     return rows.stage(lambda *i: T.cast(powers(*i) * (one / rows.of(total, i)), rows.dtype))
