@@ -154,3 +154,13 @@ def convert_unique(node: Node) -> Any:
 def convert_non_max_suppression(node: Node) -> Any:
     _data_dependent(node, 1)
     raise node.error("NonMaxSuppression is not supported", remedy="cut the model before this node")
+
+
+@converter("TensorScatter")
+def convert_tensor_scatter(node: Node) -> Atom:
+    axis = normalize_axis("TensorScatter", node.attr("axis", -2), node.type(0).rank)
+    mode = node.attr("mode", "linear")
+    if mode not in ("linear", "circular"):
+        raise node.error(f"mode '{mode}'", expected="linear or circular")
+    inputs = [node.input(index) for index in range(3) if node.has_input(index)]
+    return node.call("tensor_scatter", *inputs, axis=axis, circular=mode == "circular")

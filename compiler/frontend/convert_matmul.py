@@ -65,3 +65,8 @@ def _bias(addend: Atom, weights: Atom) -> Atom | None:
     if isinstance(addend, Constant) and isinstance(columns, int) and all(d == 1 for d in rows):
         return Constant(np.broadcast_to(addend.array.reshape(-1), (columns,)).copy(), addend.name)
     return None
+
+
+@converter("Det")
+def convert_det(node: Node) -> Atom:
+    return node.call("determinant", node.input(0))

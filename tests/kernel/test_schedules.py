@@ -12,6 +12,7 @@ from onnxc.target import Target
 from tests.kernel.cases import CASES, Case, in_place
 from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
+from tests.kernel.operator_cases import OPERATOR_CASES
 from tests.kernel.type_cases import TYPE_CASES
 
 #: The kernels of the last one go out as C, which every machine's compiler understands.
@@ -26,7 +27,7 @@ def target(request: pytest.FixtureRequest) -> Target:
     return found
 
 
-@pytest.mark.parametrize("case", [*CASES, *INTEGER_CASES, *TYPE_CASES], ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*CASES, *INTEGER_CASES, *OPERATOR_CASES, *TYPE_CASES], ids=lambda case: case.name)
 def test_kernels_compute_what_operators_mean(case: Case, target: Target, tmp_path: Path) -> None:
     graph = Graph()
     kernels = compile_module(graph.module(case.build(graph)), target)
