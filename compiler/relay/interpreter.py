@@ -32,8 +32,11 @@ def bind_symbols(params: Sequence[Var], arrays: Sequence[np.ndarray]) -> dict[st
         if len(type_.shape) != np.ndim(array):
             raise CompileError(f"'{param.name}' has rank {np.ndim(array)}", expected=f"the shape {type_.shape}")
         for dim, actual in zip(type_.shape, np.shape(array), strict=True):
-            if isinstance(dim, Dim) and len(names := symbols(dim)) == 1 and dim == Dim.symbol(next(iter(names))):
-                dim = values.setdefault(next(iter(names)), actual)
+            if isinstance(dim, Dim) and len(names := symbols(dim)) == 1:
+                (name,) = names
+                more = dim - Dim.symbol(name)  # a padded dimension
+                if isinstance(more, int):
+                    dim = values.setdefault(name, actual - more) + more
             if isinstance(dim, int) and dim != actual:
                 raise CompileError(f"'{param.name}' has the shape {np.shape(array)}", expected=str(type_.shape))
     return values

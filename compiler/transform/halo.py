@@ -35,7 +35,7 @@ from ..relay.types import TensorType
 from .base import Pass, PassContext, called_functions, map_subfunctions
 
 #: Operators whose first argument may come with a border: attributes `padding`, `strides`, ...; spatial axes from 2 on.
-_PADDING = ("nn.conv_blocked", "nn.conv_winograd", "qnn.conv_blocked")
+_PADDING = ("nn.conv_blocked", "nn.conv_winograd", "nn.conv_planes", "qnn.conv_blocked")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from .integer_kernels import integer_kernels
 from .move_views import move_views
 from .pack_interface import pack_interface
 from .pack_weights import pack_weights
+from .planes import planes
 from .quantized_scales import quantized_scales
 from .simplify import simplify
 from .winograd import winograd
@@ -42,6 +43,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_all_constants,
     simplify,
     common_subexpressions,
+    planes,
     block_layout,
     winograd,
     pack_weights,

@@ -83,6 +83,14 @@ def _winograd(g: Graph) -> list[Atom]:
     return [z, g("nn.relu", g.conv(g.conv(z, 40, 3, 3, padding=(2, 0, 1, 3)), 32, 3, 3, bias=False))]
 
 
+def _planes(g: Graph) -> list[Atom]:
+    """Rows that vectors fill and that they do not, of known and of unknown length; strides; residuals; one axis."""
+    x = g("nn.relu", g.conv(g.input("N", 3, 5, "W"), 12, 3, 5, padding=(1, 2, 1, 2)))
+    y = g("nn.relu", g("add", g.conv(x, 12, 3, 1, dilations=(2, 1), padding=(2, 0, 2, 0)), x))
+    wide = g.conv(g.conv(g.input(1, 40, 3, 130), 8, 3, 3), 3, 1, 3, strides=(2, 3), bias=False)
+    return [y, wide, g.conv(g.input(2, 1, 75), 1, 16, strides=2)]
+
+
 def _plain_conv(g: Graph, x: Atom, weights: Atom, **attrs: Any) -> Any:
     """A convolution whose weights are not known, so that it is not blocked."""
     spatial = len(weights.type.shape) - 2  # type: ignore[union-attr]
@@ -107,6 +115,7 @@ CONVOLUTIONS = [
         lambda g: [g("sigmoid", g.conv(g.input(1, 4, 3, 5, 7), 8, 3, 3, 3, padding=1, strides=(1, 2, 1)))],
         _CONV,
     ),
+    Case("planes", _planes, ("conv_planes",) * 5, {"N": (1, 2), "W": (8, 33, 70)}),
     Case("winograd", _winograd, ("conv_blocked", *("conv_winograd",) * 4), {"N": (1, 2)}),
     Case("many_channels", lambda g: [g.conv(g.input(1, 80, 4, 4), 96, 1, 1, bias=False)], _CONV),
     Case(

@@ -1,12 +1,13 @@
 """Schedules for CPUs, best first; the last one always applies."""
 
-from . import conv_blocked, conv_integer, conv_winograd, generic, matmul, rows, unfused
+from . import conv_blocked, conv_integer, conv_planes, conv_winograd, generic, matmul, rows, unfused
 
 RULES = (
     conv_winograd.schedule,
     unfused.schedule,
     conv_blocked.schedule,
     conv_integer.schedule,
+    conv_planes.schedule,
     matmul.schedule,
     rows.schedule,
     generic.schedule,
