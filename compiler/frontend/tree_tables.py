@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+#: Bytes of a cache line.
+_LINE = 64
+
 #: Leaves of a tree whose set is a word of bits.
 BIT_LEAVES = 32
 
@@ -141,14 +144,14 @@ class _Tables:
         for tree in self.trees:
             self._number_slots(tree)
         walk = _Walk(self)
-        roots = [(walk.add(self.trees[i]), _depth(self.trees[i])) for i in order]
+        roots = [(walk.add(self.trees[i]), _depth(self.trees[i]), _target(self.trees[i])) for i in order]
         bits = _Bits(self)
         for i in order:
             if fitting[i]:
                 bits.add(self.trees[i])
         return Tables(
             slots=np.array([feature * 2 + negated for feature, negated in self.slots] or [0], np.int32),
-            trees=np.array(roots, np.int32).reshape(-1, 2),
+            trees=np.array(roots, np.int32).reshape(-1, 3),
             bits=np.array(bits.nodes, np.uint32).reshape(-1, 3),
             bit_trees=np.array(bits.trees, np.int32).reshape(-1, 4),
             leaves=np.array(bits.leaves, self.dtype),
@@ -176,28 +179,53 @@ class _Walk:
         self._tables = tables
         self._records: list[tuple[float, int, int, Leaf | None]] = []
         self._places: dict[int, int] = {}  # id of a split -> place of its pair
+        self._line = max(1, _LINE // (2 * tables.dtype.itemsize))
 
     def add(self, tree: Tree) -> int:
-        """Place of the root."""
-        root = len(self._records)
-        self._records.append((0.0, 0, 0, None))
+        """Place of the root.
+
+        A pair and those of its two successors stand in one cache line, so that a walk needs few of them.
+        """
+        root = self._room(1)
         waiting = [(root, tree)]
         while waiting:
             place, node = waiting.pop()
-            if isinstance(node, Leaf):
-                self._records[place] = (float("nan"), 0, place, node)  # nothing is at most NaN: it stays where it is
+            if isinstance(node, Leaf) or id(node) in self._places:
+                self._set(place, node)
                 continue
-            pair = self._places.get(id(node))
-            if pair is None:
-                pair = self._places[id(node)] = len(self._records)
-                self._records += [(0.0, 0, 0, None)] * 2
-                waiting += [(pair, node.false), (pair + 1, node.true)]
-            self._records[place] = (node.threshold, self._tables.slot(node), pair, None)
+            near = [n for n in (node.false, node.true) if isinstance(n, Split) and id(n) not in self._places]
+            if len(near) == 2 and near[0] is near[1]:
+                near.pop()
+            pair = self._room(2 + 2 * len(near))
+            self._places[id(node)] = pair
+            self._set(place, node)
+            for number, child in enumerate(near, 1):
+                self._places[id(child)] = below = pair + 2 * number
+                waiting += [(below, child.false), (below + 1, child.true)]
+            self._set(pair, node.false)
+            self._set(pair + 1, node.true)
         return root
+
+    def _room(self, count: int) -> int:
+        """Places of new nodes, within a line."""
+        used = len(self._records) % self._line
+        gap = self._line - used if used + count > self._line else 0
+        self._records += [(0.0, 0, 0, None)] * (gap + count)
+        return len(self._records) - count
+
+    def _set(self, place: int, node: Tree) -> None:
+        """A leaf leads to itself, as its slot is NaN; its threshold is its weight."""
+        if isinstance(node, Leaf):
+            weight = node.pairs[0][1] if len(node.pairs) == 1 else 0.0
+            self._records[place] = (weight, len(self._tables.slots), place, node)
+        else:
+            self._records[place] = (node.threshold, self._tables.slot(node), self._places[id(node)], None)
 
     def arrays(self) -> dict[str, Any]:
         dtype, count = self._tables.dtype, len(self._records)
-        shift = max(1, (len(self._tables.slots) - 1).bit_length())
+        shift = (
+            8 if len(self._tables.slots) < 256 else 16 if len(self._tables.slots) < 65536 else 31
+        )  # cheap to cut off
         small = dtype.itemsize == 4 and count <= 1 << (32 - shift)
         word = np.dtype(np.uint32 if small else np.uint64)
         nodes = np.zeros((count, 2), word)
@@ -205,22 +233,15 @@ class _Walk:
         thresholds[:, 0] = [r[0] for r in self._records]
         nodes[:, 0] = thresholds.view(word)[:, 0]
         nodes[:, 1] = [r[2] << shift | r[1] for r in self._records]
-        leaves = [leaf.pairs if leaf else () for _, _, _, leaf in self._records]
-        single = all(len(pairs) == 1 for pairs, r in zip(leaves, self._records, strict=True) if r[3])
-        if single:
-            weights = [pairs[0][1] if pairs else 0.0 for pairs in leaves]
-            targets = [pairs[0][0] if pairs else 0 for pairs in leaves] if self._tables.target_count > 1 else [0]
-            spans = np.zeros((1, 2), np.int32)
-        else:
-            ends = np.cumsum([len(pairs) for pairs in leaves])
-            spans = np.stack([ends - [len(pairs) for pairs in leaves], ends], axis=1).astype(np.int32)
-            weights = [w for pairs in leaves for _, w in pairs] or [0.0]
-            targets = [t for pairs in leaves for t, _ in pairs] or [0]
+        single = all(_target(tree) >= 0 for tree in self._tables.trees)
+        leaves = [leaf.pairs if leaf and not single else () for _, _, _, leaf in self._records]
+        ends = np.cumsum([len(pairs) for pairs in leaves])
+        spans = np.stack([ends - [len(pairs) for pairs in leaves], ends], axis=1).astype(np.int32)
         return {
             "nodes": nodes,
-            "spans": spans,
-            "weights": np.array(weights, dtype),
-            "targets": np.array(targets, np.int32),
+            "spans": spans[:1] if single else spans,
+            "weights": np.array([w for pairs in leaves for _, w in pairs] or [0.0], dtype),
+            "targets": np.array([t for pairs in leaves for t, _ in pairs] or [0], np.int32),
             "single": single,
             "shift": shift,
         }
@@ -238,7 +259,7 @@ class _Bits:
     def add(self, tree: Tree) -> None:
         first_node, first_leaf = len(self.nodes), len(self.leaves)
         self._visit(tree, first_leaf)
-        target = _leaves(tree)[0].pairs[0][0]
+        target = _target(tree)
         self.leaves += [0.0] * (BIT_LEAVES - (len(self.leaves) - first_leaf))  # a table of known size
         self.trees.append((first_node, len(self.nodes), first_leaf, target))
 
@@ -258,23 +279,30 @@ def _depth(tree: Tree) -> int:
     return tree.depth if isinstance(tree, Split) else 0
 
 
-def _leaves(tree: Tree) -> list[Leaf]:
-    if isinstance(tree, Leaf):
-        return [tree]
-    return _leaves(tree.true) + _leaves(tree.false)
+def _target(tree: Tree) -> int:
+    """The target that all leaves of a tree have one weight for; -1 where there is no such."""
+    found: set[int] = set()
+    seen: set[int] = set()
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Leaf):
+            found |= {target for target, _ in node.pairs} if len(node.pairs) == 1 else {-1}
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack += [node.true, node.false]
+    return found.pop() if len(found) == 1 else -1
 
 
 def _fits_bits(tree: Tree) -> bool:
     """Can a word of bits hold the leaves? Few of them (shared ones counted each time), one target for all."""
     count, stack = 0, [tree]
-    targets: set[int] = set()
     while stack:
         node = stack.pop()
         if isinstance(node, Split):
             stack += [node.true, node.false]
             continue
         count += 1
-        if count > BIT_LEAVES or len(node.pairs) != 1:
+        if count > BIT_LEAVES:
             return False
-        targets.add(node.pairs[0][0])
-    return len(targets) == 1
+    return _target(tree) >= 0

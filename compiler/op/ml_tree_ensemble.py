@@ -4,10 +4,10 @@ The tables (frontend/tree_tables.py makes them):
 
 - slots [S] int32: for each slot twice the feature, plus 1 where it is negated.
 - nodes [n, 2]: bits of the threshold, and a link: place of the two successors << shift | slot. A row goes to the second
-  successor where its slot is at most the threshold, else to the first. A leaf's threshold is NaN and leads to itself.
-- trees [t, 2] int32: root and depth. Those that `bit_trees` has too come last, in the same order.
-- weights, targets: with `single` one of each for every node (one target alone: for all). Else there are lists of
-  them, and spans [n, 2] int32 has the begin and the end for each node.
+  successor where its slot is at most the threshold, else to the first. Slot S is always NaN: it leads a leaf to itself.
+- trees [t, 3] int32: root, depth and target. Those that `bit_trees` has too come last, in the same order.
+- weights, targets, spans: with `single`, a leaf's threshold is its weight for the tree's target, and these say nothing.
+  Else they are lists of all leaves' weights and targets, and spans [n, 2] int32 has begin and end for each node.
 - bits [m, 3] uint32, bit_trees [u, 4] int32, leaves [32 u]: trees of at most 32 leaves. For each split: bits of the
   threshold, slot, and the set of leaves that stay possible where it is false. For each tree: begin and end of its
   splits, of its leaves' weights, and its target.
@@ -26,7 +26,7 @@ from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, CSource, FusionKind, Op, check_dtype, register, tensors
 from .c_source import PROLOGUE, dimension_text, parameters
-from .ml_tree_ensemble_source import BIT_BLOCK, BITS, ROWS, WALK
+from .ml_tree_ensemble_source import BIT_BLOCK, BITS, LANES, ROWS, WALK
 
 AGGREGATES = ("sum", "average", "min", "max")
 
@@ -59,22 +59,25 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 def _reference(attrs: Attrs, x: np.ndarray, *tables: np.ndarray) -> np.ndarray:
     slots, nodes, trees, spans, weights, targets, _, _, _, base = tables
     rows = np.where(slots % 2, -1, 1).astype(x.dtype) * x[:, slots // 2]
+    rows = np.concatenate([rows, np.full((len(x), 1), np.nan, x.dtype)], axis=1)
     thresholds = nodes.view(x.dtype).reshape(len(nodes), -1)[:, 0]
     links = nodes[:, 1].astype(np.int64)
     start = {"min": np.finfo(x.dtype).max, "max": np.finfo(x.dtype).min}.get(attrs.aggregate, 0)
     merge = {"min": np.minimum, "max": np.maximum}.get(attrs.aggregate, np.add)
     result = np.full((len(x), len(base)), start, x.dtype)
     every = np.arange(len(x))
-    for root, depth in trees:
+    for root, depth, tree_target in trees:
         at = np.full(len(x), root, np.int64)
         for _ in range(depth):
             slot = links[at] & ((1 << attrs.shift) - 1)
             at = (links[at] >> attrs.shift) + (rows[every, slot] <= thresholds[at])
         for row, leaf in enumerate(at):
-            begin, end = (leaf, leaf + 1) if attrs.single else spans[leaf]
-            for place in range(begin, end):
-                target = targets[place if len(targets) > 1 or not attrs.single else 0]
-                result[row, target] = merge(result[row, target], weights[place])
+            pairs = [(tree_target, thresholds[leaf])]
+            if not attrs.single:
+                span = slice(*spans[leaf])
+                pairs = list(zip(targets[span], weights[span], strict=True))
+            for target, weight in pairs:
+                result[row, target] = merge(result[row, target], weight)
     return (result / x.dtype.type(len(trees)) if attrs.aggregate == "average" else result) + base
 
 
@@ -86,7 +89,7 @@ def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequ
     blocks = (rows + (BIT_BLOCK - 1)) // BIT_BLOCK
     parts = minimum(blocks, _PARTS)
     element = 4 if x.dtype == "float32" else 8
-    scratch: Dimension = (sizes["slots"] + count) * BIT_BLOCK * element
+    scratch: Dimension = (sizes["slots"] + 1 + count) * BIT_BLOCK * element
     scratch = (scratch + 63) // 64 * 64
     merge = {"min": "w < s ? w : s", "max": "w > s ? w : s"}.get(attrs.aggregate, "s + w")
     real, limit = ("float", "FLT_MAX") if x.dtype == "float32" else ("double", "DBL_MAX")
@@ -99,6 +102,7 @@ def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequ
         "shift": attrs.shift,
         "mask": (1 << attrs.shift) - 1,
         "block": BIT_BLOCK,
+        "lanes": LANES,
         "trees": sizes["trees"],
         "walked": f"{sizes['trees']} - {sizes['bit_trees']}",
         "bit_trees": sizes["bit_trees"],
@@ -111,7 +115,6 @@ def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequ
         "blocks": dimension_text(blocks),
         "parts": dimension_text(parts),
         "scratch": dimension_text(scratch),
-        "node_target": "targets[node]" if count > 1 else "0",
         "parameters": parameters({"x": x, **known}, {"y": results[0]}, attrs, "workspace"),
     }
     single = "single" if attrs.single else "lists"
@@ -120,7 +123,7 @@ def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequ
     for key, part in {"walk_leaf": _LEAVES[single], "run_bits": _RUN_BITS if bits else ""}.items():
         text = text.replace(f"@{key}@", part)
     before, rest, after = text.split("@rest@")  # gcc warns of a loop that never runs
-    text = before + (rest if sizes["trees"] % 8 else "") + after
+    text = before + (rest if sizes["trees"] % LANES else "") + after
     for key, value in values.items():
         text = text.replace(f"@{key}@", str(value))
     return CSource(text, scratch * parts, tasks=parts)
@@ -133,11 +136,11 @@ def _arithmetic(attrs: Attrs, args: Sequence[TensorType]) -> Dimension:
 
 _LEAVES = {
     "single": """\
-  {
-    const @real@ w = weights[node], s = sums[@node_target@ * stride];
-    (void)spans, (void)targets;
-    sums[@node_target@ * stride] = @merge@;
-  }
+  @real@ w;
+  memcpy(&w, &nodes[node].threshold, sizeof w);
+  sums += tree[2] * stride;
+  const @real@ s = *sums;
+  *sums = @merge@;
 """,
     "lists": """\
   for (int32_t i = spans[2 * node]; i < spans[2 * node + 1]; ++i) {

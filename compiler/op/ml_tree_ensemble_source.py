@@ -10,59 +10,72 @@ each is a few vector instructions for many rows, and loads nothing that depends 
 #: Rows that are done together.
 BIT_BLOCK = 32
 
-_LANES = range(8)
+#: Trees that a row walks through at a time.
+LANES = 8
 
 
-def _each(line: str) -> str:
-    return "".join(f"    {line.replace('#', str(lane))}\n" for lane in _LANES)
+def _each(line: str, count: int = LANES) -> str:
+    return "".join(f"    {line.replace('#', str(lane))}\n" for lane in range(count))
 
 
 WALK = f"""
+typedef struct {{ @word@ threshold, link; }} @symbol@_node;
+
 /* A leaf's contribution; the sums of a row are `stride` apart. */
-static inline void @symbol@_leaf(const @word@ node, const int32_t *spans, const @real@ *weights,
-    const int32_t *targets, @real@ *sums, const int32_t stride) {{
-  (void)spans, (void)targets;
+static inline void @symbol@_leaf(const @symbol@_node *nodes, const @word@ node, const int32_t *tree,
+    const int32_t *spans, const @real@ *weights, const int32_t *targets, @real@ *sums, const int32_t stride) {{
+  (void)nodes, (void)tree, (void)spans, (void)weights, (void)targets;
 @walk_leaf@}}
 
 /* From a node to the next. */
-static inline @word@ @symbol@_step(const @word@ *nodes, const @word@ node, const @real@ *row, const int32_t stride) {{
-  const @word@ link = nodes[2 * node + 1];
+static inline @word@ @symbol@_step(const @symbol@_node *nodes, const @word@ node, const @real@ *row,
+    const int32_t stride) {{
+  const @word@ link = nodes[node].link;
   @real@ threshold;
-  memcpy(&threshold, nodes + 2 * node, sizeof threshold);
+  memcpy(&threshold, &nodes[node].threshold, sizeof threshold);
   return (link >> @shift@) + (@word@)(row[(int32_t)(link & @mask@) * stride] <= threshold);
 }}
 
 /* One row through all trees. */
-static inline void @symbol@_row(const @real@ *row, @real@ *sums, const @word@ *nodes, const int32_t *trees,
-    const int32_t *spans, const @real@ *weights, const int32_t *targets) {{
-  for (int32_t tree = 0; tree < @trees@ - @trees@ % 8; tree += 8) {{
-    const int32_t *t = trees + 2 * tree;
-{_each("@word@ n# = (@word@)t[2 * #];")}\
+static inline void @symbol@_row(const @real@ *row, @real@ *sums, const @symbol@_node *nodes,
+    const int32_t *trees, const int32_t *spans, const @real@ *weights, const int32_t *targets) {{
+  for (int32_t tree = 0; tree < @trees@ - @trees@ % @lanes@; tree += @lanes@) {{
+    const int32_t *t = trees + 3 * tree;
+{_each("@word@ n# = (@word@)t[3 * #];")}\
     int32_t depth = 0;
-    for (int32_t i = 0; i < 8; ++i) depth = t[2 * i + 1] > depth ? t[2 * i + 1] : depth;
+    for (int32_t i = 0; i < @lanes@; ++i) depth = t[3 * i + 1] > depth ? t[3 * i + 1] : depth;
+    for (; depth > 7; depth -= 4) {{ /* in deep trees, look now and then whether all have arrived */
+      for (int32_t i = 0; i < 3; ++i) {{
+{_each("    n# = @symbol@_step(nodes, n#, row, 1);")}\
+      }}
+      @word@ moved = 0;
+{_each("  moved |= n# ^ @symbol@_step(nodes, n#, row, 1);")}\
+      if (moved == 0) depth = 0;
+{_each("  n# = @symbol@_step(nodes, n#, row, 1);")}\
+    }}
     for (; depth > 0; --depth) {{
 {_each("  n# = @symbol@_step(nodes, n#, row, 1);")}\
     }}
-{_each("@symbol@_leaf(n#, spans, weights, targets, sums, 1);")}\
+{_each("@symbol@_leaf(nodes, n#, t + 3 * #, spans, weights, targets, sums, 1);")}\
   }}
-@rest@  for (int32_t tree = @trees@ - @trees@ % 8; tree < @trees@; ++tree) {{
-    @word@ node = (@word@)trees[2 * tree];
-    for (int32_t depth = trees[2 * tree + 1]; depth > 0; --depth) node = @symbol@_step(nodes, node, row, 1);
-    @symbol@_leaf(node, spans, weights, targets, sums, 1);
+@rest@  for (int32_t tree = @trees@ - @trees@ % @lanes@; tree < @trees@; ++tree) {{
+    @word@ node = (@word@)trees[3 * tree];
+    for (int32_t depth = trees[3 * tree + 1]; depth > 0; --depth) node = @symbol@_step(nodes, node, row, 1);
+    @symbol@_leaf(nodes, node, trees + 3 * tree, spans, weights, targets, sums, 1);
   }}
 @rest@}}
 
 /* A block of rows through a tree; the block has the rows of a slot side by side. */
-static inline void @symbol@_tree(const @real@ *block, @real@ *sums, const @word@ *nodes, const int32_t *tree,
+static inline void @symbol@_tree(const @real@ *block, @real@ *sums, const @symbol@_node *nodes, const int32_t *tree,
     const int32_t *spans, const @real@ *weights, const int32_t *targets) {{
   for (int32_t first = 0; first < @block@; first += 8) {{
     const @real@ *rows = block + first;
     const @word@ root = (@word@)tree[0];
-    @word@ {", ".join(f"n{lane} = root" for lane in _LANES)};
+    @word@ {", ".join(f"n{lane} = root" for lane in range(8))};
     for (int32_t depth = tree[1]; depth > 0; --depth) {{
-{_each("  n# = @symbol@_step(nodes, n#, rows + #, @block@);")}\
+{_each("  n# = @symbol@_step(nodes, n#, rows + #, @block@);", 8)}\
     }}
-{_each("@symbol@_leaf(n#, spans, weights, targets, sums + first + #, @block@);")}\
+{_each("@symbol@_leaf(nodes, n#, tree, spans, weights, targets, sums + first + #, @block@);", 8)}\
   }}
 }}
 """
@@ -125,9 +138,10 @@ static inline void @symbol@_bits(const float *block, float *sums, const uint32_t
 ROWS = """
 int32_t @symbol@(@parameters@, int32_t begin, int32_t end) {
   const int32_t rows = @rows@, features = @features@, blocks = @blocks@, parts = @parts@;
+  const @symbol@_node *const table = (const @symbol@_node *)(const void *)nodes;
   (void)bits, (void)bit_trees, (void)leaves;
   @real@ *const block = (@real@ *)(void *)(workspace + (size_t)begin * @scratch@);
-  @real@ *const sums = block + @slots@ * @block@;
+  @real@ *const sums = block + (@slots@ + 1) * @block@;
   const int32_t first = (int32_t)((int64_t)blocks * begin / parts) * @block@;
   const int32_t last = (int32_t)((int64_t)blocks * end / parts) * @block@;
   int32_t row = first;
@@ -142,9 +156,10 @@ int32_t @symbol@(@parameters@, int32_t begin, int32_t end) {
       if (slots[s] % 2)
         for (int32_t r = 0; r < @block@; ++r) to[r] = -to[r];
     }
+    for (int32_t r = 0; r < @block@; ++r) block[@slots@ * @block@ + r] = NAN;
     for (int32_t i = 0; i < @targets@ * @block@; ++i) sums[i] = @start@;
     for (int32_t tree = 0; tree < @walked@; ++tree)
-      @symbol@_tree(block, sums, nodes, trees + 2 * tree, spans, weights, targets);
+      @symbol@_tree(block, sums, table, trees + 3 * tree, spans, weights, targets);
 @run_bits@\
     for (int32_t r = 0; r < count; ++r)
       for (int32_t t = 0; t < @targets@; ++t)
@@ -153,8 +168,9 @@ int32_t @symbol@(@parameters@, int32_t begin, int32_t end) {
   for (; row < last && row < rows; ++row) {
     const @real@ *from = x + (int64_t)row * features;
     for (int32_t s = 0; s < @slots@; ++s) block[s] = slots[s] % 2 ? -from[slots[s] / 2] : from[slots[s] / 2];
+    block[@slots@] = NAN;
     for (int32_t t = 0; t < @targets@; ++t) sums[t] = @start@;
-    @symbol@_row(block, sums, nodes, trees, spans, weights, targets);
+    @symbol@_row(block, sums, table, trees, spans, weights, targets);
     for (int32_t t = 0; t < @targets@; ++t) y[(int64_t)row * @targets@ + t] = sums[t]@divisor@ + base[t];
   }
   return 0;
