@@ -150,7 +150,7 @@ def scale_product(node: Node, left: Atom, right: Atom) -> Atom:
     return node.call("multiply", left, right)
 
 
-def convert_as(node: Node, operator: str, inputs: Sequence[Atom], opset: int = 13) -> Atom:
+def convert_as(node: Node, operator: str, inputs: Sequence[Atom | None], opset: int = 13) -> Atom:
     """What the converter of another ONNX operator, with the attributes of this node, makes of other inputs."""
     proto = onnx.NodeProto()
     proto.CopyFrom(node.proto)

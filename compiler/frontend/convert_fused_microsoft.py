@@ -1,0 +1,176 @@
+"""Operators that ONNX Runtime's optimiser and exporters fuse out of others (com.microsoft)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..op.base import normalize_axis
+from ..relay.expr import Atom, Constant
+from .attention import dtype_of, shape_of
+from .convert_quantize import convert_as
+from .einsum import matrix_product
+from .registry import Node, converter
+
+DOMAIN = "com.microsoft"
+
+
+@converter("FusedMatMul", domain=DOMAIN)
+def convert_fused_matmul(node: Node) -> Atom:
+    """alpha * A' * B'. With transBatch the first axis of the stack becomes the rows' before the product."""
+    operands, transposed = [], []
+    for index, name in ((0, "A"), (1, "B")):
+        operand, rank = node.input(index), node.type(index).rank
+        if node.attr(f"transBatch{name}", 0) and rank > 2:
+            operand = node.transpose(operand, (*range(1, rank - 1), 0, rank - 1))
+        operands.append(operand)
+        transposed.append(bool(node.attr(f"trans{name}", 0)) and rank > 1)
+    result = matrix_product(node, operands[0], operands[1], transposed[0], transposed[1])
+    alpha = node.attr("alpha", 1.0)
+    return result if alpha == 1 else node.call("multiply", result, node.constant(alpha, dtype_of(result)))
+
+
+def _activation(node: Node, x: Atom, parameters: tuple[float, ...]) -> Atom:
+    """The function that a fused operator names."""
+    name = node.attr("activation") or ""
+    given = dict(enumerate(parameters))
+    known: dict[str, Callable[[], Atom]] = {
+        "": lambda: x,
+        "Relu": lambda: node.call("nn.relu", x),
+        "Tanh": lambda: node.call("tanh", x),
+        "Sigmoid": lambda: node.call("sigmoid", x),
+        "LeakyRelu": lambda: node.call("nn.leaky_relu", x, alpha=given.get(0, 0.01)),
+        "Clip": lambda: node.call("clip", x, low=given.get(0, -np.inf), high=given.get(1, np.inf)),
+        "HardSigmoid": lambda: node.call("nn.hard_sigmoid", x, alpha=given.get(0, 0.2), beta=given.get(1, 0.5)),
+    }
+    if name not in known:
+        raise node.error(f"the activation '{name}'", expected=f"one of: {', '.join(filter(None, known))}")
+    return known[name]()
+
+
+@converter("FusedConv", domain=DOMAIN)
+def convert_fused_conv(node: Node) -> Any:
+    """A convolution, a sum with a fourth input, an activation."""
+    inputs = [node.input(index) for index in range(3) if node.has_input(index)]
+    result = convert_as(node, "Conv", inputs)
+    if node.has_input(3):
+        result = node.call("add", result, node.input(3))
+    return _activation(node, result, tuple(node.attr("activation_params", ())))
+
+
+@converter("FusedGemm", domain=DOMAIN)
+def convert_fused_gemm(node: Node) -> Any:
+    result = convert_as(node, "Gemm", [node.input(index) for index in range(3) if node.has_input(index)])
+    names = ("activation_alpha", "activation_beta", "activation_gamma")
+    given = [node.attr(name) for name in names if node.attr(name) is not None]
+    return _activation(node, result, tuple(given))
+
+
+@converter("NhwcMaxPool", domain=DOMAIN)
+def convert_nhwc_max_pool(node: Node) -> Any:
+    rank = node.type(0).rank
+    x = node.transpose(node.input(0), (0, rank - 1, *range(1, rank - 1)))
+    pooled = convert_as(node, "MaxPool", [x])
+    return node.transpose(pooled[0] if isinstance(pooled, list) else pooled, (0, *range(2, rank), 1))
+
+
+@converter("SimplifiedLayerNormalization")
+@converter("SimplifiedLayerNormalization", domain=DOMAIN)
+def convert_simplified_layer_normalization(node: Node) -> Any:
+    """Division by the root of the mean of squares. ONNX Runtime has it under the name of ONNX's own domain."""
+    x, rank = node.input(0), node.type(0).rank
+    axis = normalize_axis(node.proto.op_type, node.attr("axis", -1), rank)
+    epsilon = node.attr("epsilon", 1e-5)
+    scale = node.cast(node.input(1), dtype_of(x))
+    result = node.cast(node.call("nn.rms_norm", x, scale, axis=axis, epsilon=epsilon), node.type(1).dtype)
+    if not node.has_output(1):
+        return result
+    return [result, _inverse_root(node, x, tuple(range(axis, rank)), epsilon)]
+
+
+def _inverse_root(node: Node, x: Atom, axes: tuple[int, ...], epsilon: float) -> Atom:
+    """1 / sqrt(mean of squares + epsilon), in float32."""
+    wide = node.cast(x, "float32")
+    mean = node.call("mean", node.call("multiply", wide, wide), axis=axes, keepdims=True)
+    return node.call("reciprocal", node.call("sqrt", node.call("add", mean, node.constant(epsilon, "float32"))))
+
+
+@converter("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=DOMAIN)
+def convert_skip_layer_normalization(node: Node) -> Any:
+    """The normalised sum of two tensors and a bias; the sum is the fourth output."""
+    simplified = "Simplified" in node.proto.op_type
+    bias = node.optional_input(3 if simplified else 4)
+    total = node.call("add", node.input(0), node.input(1))
+    if bias is not None:
+        total = node.call("add", total, bias)
+    if node.has_output(1) or node.has_output(2):
+        raise node.error("the mean or the variance is asked for", expected="the first and the fourth output")
+    epsilon, axis = node.attr("epsilon", 1e-12), len(shape_of(total)) - 1
+    parameters = [node.input(2)]
+    if not simplified and node.has_input(3):
+        parameters.append(node.input(3))
+    name = "nn.rms_norm" if simplified else "nn.layer_norm"
+    return [node.call(name, total, *parameters, axis=axis, epsilon=epsilon), None, None, total][
+        : max(1, node.output_count)
+    ]
+
+
+@converter("EmbedLayerNormalization", domain=DOMAIN)
+def convert_embed_layer_normalization(node: Node) -> Any:
+    """The normalised sum of the embeddings of words, positions and segments; then how many words the mask has."""
+    batch, sequence = node.type(0).shape
+    total = node.call("take", node.input(2), node.input(0), axis=0)
+    if node.has_input(8):
+        places = node.call("take", node.input(3), node.input(8), axis=0)
+    else:
+        table = node.input(3)
+        rows, width = shape_of(table)
+        places = table
+        if rows != sequence:
+            places = node.call("strided_slice", table, begin=(0, 0), end=(sequence, width), strides=(1, 1))
+    total = node.call("add", total, places)
+    if node.has_input(1) and node.has_input(4):
+        total = node.call("add", total, node.call("take", node.input(4), node.input(1), axis=0))
+    normalised = node.call(
+        "nn.layer_norm", total, node.input(5), node.input(6), axis=2, epsilon=node.attr("epsilon", 1e-12)
+    )
+    if node.has_input(7):
+        count = node.call("sum", node.cast(node.input(7), "int32"), axis=(1,), keepdims=False)
+    else:
+        count = node.call("full", shape=(batch,), value=0, dtype="int32")
+    return [normalised, count, total][: max(1, node.output_count)]
+
+
+@converter("DynamicQuantizeLSTM", domain=DOMAIN)
+def convert_dynamic_quantize_lstm(node: Node) -> Any:
+    """An LSTM on dequantised weights. (ONNX Runtime quantises inputs and states, too, and so is less exact.)"""
+    weights = []
+    for index, first in ((1, 8), (2, 10)):
+        scale, zero_point = node.input(first), node.optional_input(first + 1)
+        weights.append(_recurrent_weights(node, node.input(index), scale, zero_point))
+    rest = [node.optional_input(index) for index in range(3, 8)]
+    while rest and rest[-1] is None:
+        rest.pop()
+    return convert_as(node, "LSTM", [node.input(0), *weights, *rest])
+
+
+def _recurrent_weights(node: Node, x: Atom, scale: Atom, zero_point: Atom | None) -> Atom:
+    """(directions, inputs, 4 * hidden) integers as floats (directions, 4 * hidden, inputs)."""
+    directions, _, columns = shape_of(x)
+
+    def spread(parameter: Atom) -> Atom:
+        shape = shape_of(parameter)
+        return node.reshape(parameter, (directions, 1, columns if shape[-1] == columns and len(shape) == 2 else 1))
+
+    if isinstance(x, Constant) and isinstance(scale, Constant) and isinstance(zero_point, (Constant, type(None))):
+        shape = (x.array.shape[0], 1, -1)
+        numbers = x.array.astype(np.float32)
+        if zero_point is not None:
+            numbers = numbers - zero_point.array.astype(np.float32).reshape(shape)
+        return Constant(np.ascontiguousarray((numbers * scale.array.reshape(shape)).transpose(0, 2, 1)), x.name)
+    numbers_ = node.cast(x, "float32")
+    if zero_point is not None:
+        numbers_ = node.call("subtract", numbers_, node.cast(spread(zero_point), "float32"))
+    return node.transpose(node.call("multiply", numbers_, spread(scale)), (0, 2, 1))
