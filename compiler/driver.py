@@ -172,6 +172,7 @@ def tune(
     search: TuneOptions,
     database: Path,
     *,
+    sizes: Mapping[str, int] | None = None,
     executor: str | None = None,
     cost_model: bool = True,
     tell: Callable[[Progress], None] = lambda progress: None,
@@ -187,6 +188,8 @@ def tune(
     search : TuneOptions
     database : Path
         Keeps all trials; made if there is none.
+    sizes : mapping, optional
+        Values of symbolic dimensions while kernels are measured; the kernels stay good for all.
     executor : str, optional
         Address of a Dask scheduler, whose workers build and measure.
     cost_model : bool
@@ -208,7 +211,7 @@ def tune(
     trials = Database(database, create=True)
     module = optimize(source, target, options, name)
     check_types(module)
-    workloads = extract(module, target, options.dims)
+    workloads = extract(module, target, sizes or {})
     with open_executor(executor, options.jobs) as (workers, count):
         laboratory = ExecutorLaboratory(workers, count, target, compiler)
         return Tuner(workloads, laboratory, trials, model, search, tell).run()

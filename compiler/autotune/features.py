@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..kernel.knobs import Decision
-from ..kernel.tvm_api import Call, TensorLoad, s_tir, tirx
+from ..kernel.tvm_api import DOT, WORD, Call, TensorLoad, s_tir, tirx
 
 #: Statements that are described, the heaviest first.
 STATEMENTS = 2
@@ -26,6 +26,8 @@ _KINDS = {
     tirx.ForKind.VECTORIZED: "vectorized",
     tirx.ForKind.UNROLLED: "unrolled",
 }
+#: Multiplications and additions in a dot product of four bytes, besides the addition that the product is part of.
+_DOT_OPERATIONS = 7
 _BINARY = (tirx.Add, tirx.Sub, tirx.Mul, tirx.Div, tirx.FloorDiv, tirx.FloorMod, tirx.Min, tirx.Max)
 
 
@@ -86,7 +88,7 @@ def loop_features(func: Any, dims: Mapping[str, int]) -> dict[str, float]:
 
 
 def operation_count(func: Any, dims: Mapping[str, int]) -> int:
-    """Floating-point operations of a PrimFunc, as it is written: additions, multiplications, divisions, comparisons."""
+    """Operations of a PrimFunc, as it is written: additions, multiplications, divisions, minima, functions."""
     return sum(s.iterations * (s.operations + s.calls) for s in _statements(func, dims))
 
 
@@ -187,12 +189,18 @@ class _Walk:
         if isinstance(node, TensorLoad):
             reads.append(self.access(node.source, node.indices))
             return
-        if isinstance(node, Call):
+        parts = _children(node)
+        name = str(getattr(node.op, "name", "")).removeprefix("tirx.") if isinstance(node, Call) else ""
+        if isinstance(node, tirx.Select) or name == "if_then_else":
+            parts = parts[1:]  # what is chosen depends on the place mostly, and is decided outside of the loops
+        elif name == DOT:
+            counts[0] += _DOT_OPERATIONS
+        elif isinstance(node, Call) and name != WORD:
             counts[1] += 1
-        elif isinstance(node, (*_BINARY, tirx.Select, tirx.LT, tirx.GT, tirx.LE, tirx.GE, tirx.EQ, tirx.NE)):
+        elif isinstance(node, _BINARY):
             counts[0] += 1
-        for child in _children(node):
-            self.expression(child, reads, counts)
+        for part in parts:
+            self.expression(part, reads, counts)
 
     def access(self, buffer: Any, indices: Any) -> _Access:
         item = max(1, _bits(str(buffer.dtype)) // 8)

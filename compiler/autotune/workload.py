@@ -10,12 +10,13 @@ from functools import cached_property
 
 from .. import op as relay_op
 from ..op.base import FusionKind
+from ..relay.dimension import symbols
 from ..relay.expr import Call, Function, GlobalVar, Module, all_bindings
 from ..relay.printer import canonical_text
 from ..relay.types import TensorType, tensor_fields, type_symbols
 from ..target import Target
 
-#: What symbolic dimensions are while kernels are measured, unless the user says something else.
+#: What symbolic dimensions are while kernels are measured, unless the user says something else; batches are of one.
 TYPICAL_SIZE = 64
 
 
@@ -90,11 +91,19 @@ def _window(function: Function, heaviest: str) -> str:
     return ""
 
 
-def extract(module: Module, target: Target, dims: Mapping[str, int]) -> list[Workload]:
+def extract(module: Module, target: Target, sizes: Mapping[str, int]) -> list[Workload]:
     """Distinct primitive functions of an optimised module which are called, and how often.
 
     Functions written in C have no knobs, and no loops that we could see. Calls inside of branches count as any other.
+
+    Parameters
+    ----------
+    module : Module
+    target : Target
+    sizes : mapping
+        Values of symbols while kernels are measured.
     """
+    sizes = {**typical_sizes(module.main), **sizes}
     counts: Counter[str] = Counter()
     for binding in all_bindings(module.main):
         if isinstance(binding.value, Call) and isinstance(binding.value.op, GlobalVar):
@@ -103,12 +112,23 @@ def extract(module: Module, target: Target, dims: Mapping[str, int]) -> list[Wor
     for name, function in module.functions.items():
         if not function.is_primitive or not counts[name] or _is_written_in_c(function):
             continue
-        used = {s: dims.get(s, TYPICAL_SIZE) for s in _symbols(function)}
+        used = {s: sizes.get(s, TYPICAL_SIZE) for s in _symbols(function)}
         workload = Workload(function, target, counts[name], used)
         before = merged.get(workload.key)
         total = counts[name] + (before.count if before is not None else 0)
         merged[workload.key] = Workload(function, target, total, used)
     return list(merged.values())
+
+
+def typical_sizes(main: Function) -> dict[str, int]:
+    """Values for the symbols of a model's inputs."""
+    found: dict[str, int] = {}
+    for param in main.params:
+        if isinstance(param.type, TensorType):
+            for axis, dim in enumerate(param.type.shape):
+                for name in symbols(dim):
+                    found.setdefault(name, 1 if axis == 0 and param.type.rank > 1 else TYPICAL_SIZE)
+    return found
 
 
 def _symbols(function: Function) -> Iterable[str]:

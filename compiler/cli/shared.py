@@ -52,7 +52,7 @@ def verbosity_options(command: _Command) -> _Command:
     return click.option("-v", "--verbose", is_flag=True, help="Print more: how long each stage took.")(command)
 
 
-def parse_dims(texts: Iterable[str]) -> dict[str, int]:
+def parse_dims(texts: Iterable[str], option: str = "--dim") -> dict[str, int]:
     """Values of dimensions from ``NAME=VALUE``.
 
     Raises
@@ -66,9 +66,9 @@ def parse_dims(texts: Iterable[str]) -> dict[str, int]:
     for text in texts:
         name, separator, value = text.rpartition("=")
         if not separator or not name.strip() or not value.strip().isdecimal() or int(value) < 1:
-            raise CompileError(f"--dim {text}", expected="NAME=VALUE with a whole number from 1 up, such as batch=1")
+            raise CompileError(f"{option} {text}", expected="NAME=VALUE with a whole number from 1 up, such as batch=1")
         if dims.setdefault(name.strip(), int(value)) != int(value):
-            raise CompileError(f"--dim gives {name.strip()} the values {dims[name.strip()]} and {int(value)}")
+            raise CompileError(f"{option} gives {name.strip()} the values {dims[name.strip()]} and {int(value)}")
     return dims
 
 

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .shared import dim_option, level_option, parse_dims, table, target_option, write_error
+from .shared import (
+    dim_option,
+    jobs_option,
+    level_option,
+    parse_dims,
+    table,
+    target_option,
+    winograd_option,
+    write_error,
+)
 
 if TYPE_CHECKING:
     from ..autotune.search import Search
@@ -61,12 +70,21 @@ class _Duration(click.ParamType):
     help="Candidates to measure, those of earlier runs with the same tools among them.",
 )
 @click.option("--time-budget", type=_Duration(), help="How long this run may take, such as 90, 20m or 2h.")
-@click.option("--jobs", type=click.IntRange(1), help="Candidates to build at a time. Default: one a processor.")
+@jobs_option
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is chosen at random.")
 @click.option("--executor", metavar="ADDRESS", help="A Dask scheduler, such as tcp://scheduler:8786: its workers work.")
 @click.option("--no-cost-model", is_flag=True, help="Search without XGBoost.")
 @level_option
 @dim_option
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Value of a symbolic dimension while kernels are measured, which stay good for others. May be repeated. "
+    "Default: 1 for batches, 64 for others.",
+)
+@winograd_option
 @click.option("--cc", metavar="COMMAND", help="C compiler. Default: found by itself.")
 @click.option("-q", "--quiet", is_flag=True, help="Print the result only.")
 def tune_command(
@@ -81,6 +99,8 @@ def tune_command(
     no_cost_model: bool,
     level: int,
     dims: tuple[str, ...],
+    sizes: tuple[str, ...],
+    no_winograd: bool,
     cc: str | None,
     quiet: bool,
 ) -> None:
@@ -88,7 +108,7 @@ def tune_command(
 
     Every trial is kept at once: Ctrl-C ends the search, and the same command goes on with it. Tune on an idle machine.
     """
-    given = parse_dims(dims)
+    given, measured = parse_dims(dims), parse_dims(sizes, "--size")
     from ..api import default_jobs, runs_here
     from ..autotune.tuner import TuneOptions
     from ..diagnostics import CompileError
@@ -102,12 +122,12 @@ def tune_command(
             expected="a target of this machine",
             remedy="tune there, or on a Dask cluster of such machines: --executor ADDRESS",
         )
-    options = Options(level, given, jobs or default_jobs())
+    options = Options(level=level, dims=given, jobs=jobs or default_jobs(), winograd=not no_winograd)
     search = TuneOptions(trials, time_budget, seed)
     with _progress(quiet) as tell:
         result = tune(
             model, found, options, search, tuning_db,
-            executor=executor, cost_model=not no_cost_model, tell=tell, cc=cc,
+            sizes=measured, executor=executor, cost_model=not no_cost_model, tell=tell, cc=cc,
         )  # fmt: skip
     click.echo(_summary(result))
     click.echo(f"{result.measured} measured in this run; use them: onnxc compile {model} --tuning-db {tuning_db}")

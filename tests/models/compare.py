@@ -20,10 +20,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import onnxc
+from tests.markers import write_between_markers
 from tests.models.agreement import compare
 from tests.models.catalogue import ROOT, ModelCase, all_cases
-
-BEGIN, END = "<!-- models: begin -->", "<!-- models: end -->"
 
 
 @dataclass(frozen=True)
@@ -117,16 +116,6 @@ def _bytes(count: int | str | None) -> str:
     return f"{count / 1024:,.0f} KiB" if count >= 1024 else f"{count} B"
 
 
-def write_between_markers(path: Path, text: str) -> None:
-    """Replace what stands between the markers in a file."""
-    old = path.read_text()
-    before, _, rest = old.partition(BEGIN)
-    _, found, after = rest.partition(END)
-    if not found:
-        raise SystemExit(f"{path}: expected a line {BEGIN} and a line {END}")
-    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", help="measure only models with one of these in their name")
@@ -155,7 +144,7 @@ def main() -> int:
     print(table(results), end="")
     if options.write:
         target = ROOT / "README.md" if options.write == "README" else Path(options.write)
-        write_between_markers(target, table([r for r in results if r.required or r.agrees]))
+        write_between_markers(target, "models", table([r for r in results if r.required or r.agrees]))
     failed = [result.name for result in results if result.required and not result.agrees]
     if failed:
         print(f"{len(failed)} of {len(results)} models do not agree: {', '.join(failed)}", file=sys.stderr)

@@ -1,0 +1,121 @@
+"""What tuning gains: models tuned for some minutes, then compiled without and with what was found.
+
+    python -m tests.bench.tuning [--minutes 20] [--target host] [--tuning-db FILE] [--write README] [MODEL ...]
+
+Times of models are medians of calls on one thread, interleaved in one process; those of kernels come from the tuner. A
+database that exists is taken up again: with ``--minutes 0`` the table is made of what it has.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxc
+from onnxc import targets
+from onnxc.api import default_jobs
+from onnxc.autotune.measure import machine_name
+from onnxc.autotune.records import median_times
+from onnxc.autotune.tuner import Progress, Result, TuneOptions
+from onnxc.driver import Options, tune
+from onnxc.target import Target
+from tests.bench.against_onnxruntime import interleaved
+from tests.markers import write_between_markers
+from tests.models.catalogue import ROOT, ModelCase, all_cases
+
+_HEAD = (
+    "| model | untuned | tuned | gain | kernels by default | kernels at best | gain | trials |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|\n"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A model's row: seconds of the model and of its tuned kernels, without and with tuning; candidates measured."""
+
+    name: str
+    untuned: float
+    tuned: float
+    default: float
+    best: float
+    trials: int
+
+    def text(self) -> str:
+        cells = [f"{self.untuned * 1e3:.3f} ms", f"{self.tuned * 1e3:.3f} ms", f"{self.untuned / self.tuned:.2f}x"]
+        cells += [f"{self.default * 1e3:.3f} ms", f"{self.best * 1e3:.3f} ms", f"{self.default / self.best:.2f}x"]
+        return f"| {' | '.join([self.name, *cells, str(self.trials)])} |\n"
+
+
+def search(case: ModelCase, target: Target, database: Path, minutes: float, seed: int) -> Result:
+    """Tune a model."""
+    last = 0.0
+
+    def tell(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last > 15:
+            last = time.monotonic()
+            times = f"{progress.default * 1e3:.3f} -> {progress.model * 1e3:.3f} ms"
+            print(f"  {progress.trials} trials, kernels {times}, {progress.time_left:.0f} s left", file=sys.stderr)
+
+    options = TuneOptions(trials=100_000, time_budget=max(1.0, 60 * minutes), seed=seed)
+    return tune(case.load(), target, Options(jobs=default_jobs()), options, database, tell=tell)
+
+
+def measure(case: ModelCase, target: Target, database: Path, result: Result, seconds: float) -> Row:
+    """The model without and with what was found."""
+    model, feeds = case.load(), case.feeds()[-1]
+    untuned = onnxc.compile(model, target, threads=1, tuned=False)
+    tuned = onnxc.compile(model, target, threads=1, tuning_db=database)
+    plain, faster = interleaved(lambda: untuned(feeds), lambda: tuned(feeds), seconds)
+    best = [
+        (s.workload.count, s.default_seconds, min(median_times(s.trials).values(), default=s.default_seconds))
+        for s in result.searches
+    ]
+    return Row(
+        case.name,
+        statistics.median(plain),
+        statistics.median(faster),
+        sum(count * default for count, default, _ in best),
+        sum(count * fastest for count, _, fastest in best),
+        sum(len(s.seen) for s in result.searches),
+    )
+
+
+def main() -> None:
+    """Tune, measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", default=["resnet18"], help="words in the models' names")
+    parser.add_argument("--minutes", type=float, default=20, help="for each model")
+    parser.add_argument("--target", default="host")
+    parser.add_argument("--tuning-db", type=Path, help="kept; a temporary one by default")
+    parser.add_argument("--seconds", type=float, default=8, help="for measuring each model")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--write", metavar="README", help="put the table into README.md ('README'), or another file")
+    arguments = parser.parse_args()
+    target = targets.find(arguments.target)
+    cases = [c for c in all_cases() if c.required and any(word in c.name for word in arguments.models)]
+    text = _HEAD
+    with tempfile.TemporaryDirectory() as folder:
+        database = arguments.tuning_db or Path(folder) / "tuning.sqlite"
+        for case in cases:
+            print(f"{case.name} for {target.name}", file=sys.stderr)
+            result = search(case, target, database, arguments.minutes, arguments.seed)
+            row = measure(case, target, database, result, arguments.seconds)
+            print(row.text(), end="", file=sys.stderr)
+            text += row.text()
+    text += (
+        f"\nTarget {target.name} on {machine_name()}, {default_jobs()} cores; {arguments.minutes:g} minutes a model.\n"
+    )
+    print(text)
+    if arguments.write:
+        path = ROOT / "README.md" if arguments.write == "README" else Path(arguments.write)
+        write_between_markers(path, "tuning", text)
+
+
+if __name__ == "__main__":
+    main()
