@@ -1,6 +1,6 @@
 """What tuning gains: models tuned for some minutes, then compiled without and with what was found.
 
-    python -m tests.bench.tuning [--minutes 20] [--target host] [--tuning-db FILE] [--write README] [MODEL ...]
+    python -m tests.bench.tuning [--minutes 2] [--target host] [--tuning-db FILE] [--write README] [MODEL ...]
 
 Times of models are medians of calls on one thread, interleaved in one process; those of kernels come from the tuner. A
 database that exists is taken up again: with ``--minutes 0`` the table is made of what it has.
@@ -90,7 +90,7 @@ def main() -> None:
     """Tune, measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=["resnet18"], help="words in the models' names")
-    parser.add_argument("--minutes", type=float, default=20, help="for each model")
+    parser.add_argument("--minutes", type=float, default=2, help="for each model")
     parser.add_argument("--target", default="host")
     parser.add_argument("--tuning-db", type=Path, help="kept; a temporary one by default")
     parser.add_argument("--seconds", type=float, default=8, help="for measuring each model")
