@@ -23,6 +23,9 @@ from .base import REQUIRED, FusionKind, Op, get, register, same_dtype, tensors
 from .layout import block_array, unblock_array
 from .window import check_window, output_sizes, pad_stage
 
+#: Pixels of a row that a tuner tries to compute together.
+MOST_COLUMNS = 14
+
 
 def pack_weights(weights: np.ndarray, in_block: int, out_block: int) -> np.ndarray:
     """(O, I/groups, window...) to (ceil(O/ob), ceil((I/groups)/ib), window..., ib, ob), filled up with zeros."""
@@ -72,6 +75,15 @@ def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.nda
     return block_array(result, weights.shape[-1])
 
 
+def _choose_columns(T: Any, attrs: Attrs, columns: Any) -> int:
+    """`column_tile`, or what a tuning record says. Rows of known length may stay whole: the schedule cuts them."""
+    static = isinstance(columns, int)
+    most = min(columns, MOST_COLUMNS) if static else MOST_COLUMNS
+    options = {attrs.column_tile, *range(2, most + 1), *([0] if static else [1])}
+    chosen: int = T.knobs.choose("conv.columns", sorted(options), attrs.column_tile)
+    return chosen
+
+
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
     _, _, *sizes, _ = T.shape(data)
     chunks, in_chunks, *window, in_block, _ = T.shape(weights)
@@ -81,7 +93,8 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
     shape = T.result_shape()
-    tile, columns = attrs.column_tile, shape[-2]
+    columns = shape[-2]
+    tile = _choose_columns(T, attrs, columns)
     computed = [*shape[:-2], T.floor_div(columns + (tile - 1), tile), tile, shape[-1]] if tile else shape
 
     def pixel(rest: Sequence[Any]) -> list[Any]:

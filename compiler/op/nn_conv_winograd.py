@@ -11,7 +11,7 @@ with n*n instead of 9*m*m multiplications: a quarter for m = 4, 4/9 for m = 2 (L
 Data is blocked, (N, I/ib, H, W, ib), see `layout`. The weights are transformed already (`transform_weights`):
 (O/ob, n, n, I/ib, ib, ob). The optional bias is (O/ob, ob). `padding` surrounds the data so that whole tiles can be
 read; of what they give, `sizes` (height, width) is the result. A `group` of so many rows and columns of tiles is
-computed together; they divide the numbers of tiles.
+computed together, unless a tuning record says otherwise; they divide the numbers of tiles.
 
 In float32 the result differs more from the exact sum than the direct one does, since terms of different size meet in
 the transforms; see the README for bounds that were measured.
@@ -32,6 +32,9 @@ from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
 from .layout import block_array, unblock_array
 from .nn_conv_blocked import pack_weights
 from .window import pad_array, pad_stage
+
+#: Bytes of a group's products, which lie on the stack: a tuner tries no larger groups.
+MOST_BYTES = 1 << 16
 
 #: By m: B^T, G, A^T.
 _MATRICES: dict[int, tuple[list[list[float]], list[list[float]], list[list[float]]]] = {
@@ -157,6 +160,16 @@ def _pick(T: Any, index: Any, values: Sequence[Any]) -> Any:
     return result
 
 
+def _choose_group(T: Any, attrs: Attrs, height: int, width: int, block: int) -> tuple[int, int]:
+    """Rows and columns of tiles that are computed together."""
+    rows, columns = (-(-size // attrs.tile) for size in (height, width))
+    whole = ((r, c) for r in range(1, rows + 1) for c in range(1, columns + 1) if rows % r == 0 and columns % c == 0)
+    most = MOST_BYTES // ((attrs.tile + 2) ** 2 * block * 4)
+    options = {group for group in whole if group[0] * group[1] <= most}
+    chosen: tuple[int, int] = T.knobs.choose("winograd.group", sorted({*options, attrs.group}), attrs.group)
+    return chosen
+
+
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
     tile = attrs.tile
     points = tile + 2
@@ -164,7 +177,7 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
     chunks, _, _, in_chunks, in_block, out_block = T.shape(weights)
     batch, _, height, width, _ = T.result_shape()
-    high, wide = attrs.group
+    high, wide = _choose_group(T, attrs, height, width, out_block)
     groups = (batch, -(-height // tile) // high, -(-width // tile) // wide)
     tiles = high * wide
 

@@ -15,7 +15,7 @@ from onnxc.target import Target
 
 from . import blocks as b
 from .generic import schedule_elementwise
-from .tiles import accumulators, divisors
+from .tiles import accumulators, divisors, usual_pixel_tile
 
 _STAGES = ("winograd_input_rows", "winograd_input", "winograd_output_rows", "winograd_output")
 
@@ -24,7 +24,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     """Schedule a function around ``nn.conv_winograd``; None for others."""
     if lowered.anchor is None or lowered.anchor.op != "nn.conv_winograd":
         return None
-    tile, (high, wide) = int(lowered.anchor.attrs.tile), lowered.anchor.attrs.group
+    tile = int(lowered.anchor.attrs.tile)
     sch = b.new_schedule(lowered)
     b.inline_injective(sch, keep=_STAGES)
     blocks = {b.name_of(sch, k): k for k in b.all_blocks(sch)}
@@ -32,6 +32,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         if name.endswith("_pad"):
             schedule_elementwise(sch, block)
     (writer,) = sch.get_consumers(blocks["winograd_output"])
+    high, wide = _group(sch, blocks["winograd_product"], writer, tile)
     _transform_input(sch, blocks["winograd_input_rows"], blocks["winograd_input"], wide)
 
     batch, chunk, y, x, lane = sch.get_loops(writer)
@@ -51,6 +52,14 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     sch.compute_at(product, task, preserve_unit_loops=True)
     _multiply(sch, product, target, knobs)
     return sch.mod["main"]
+
+
+def _group(sch: Any, product: Any, writer: Any, tile: int) -> tuple[int, int]:
+    """Rows and columns of tiles in a group."""
+    groups = [int(axis.dom.extent) for axis in list(sch.get(product).iter_vars)[1:3]]
+    sizes = [int(axis.dom.extent) for axis in list(sch.get(writer).iter_vars)[2:4]]
+    high, wide = (-(-size // tile) // count for size, count in zip(sizes, groups, strict=True))
+    return high, wide
 
 
 def _transform_input(sch: Any, rows: Any, transformed: Any, wide: int) -> None:
@@ -75,8 +84,8 @@ def _multiply(sch: Any, product: Any, target: Target, knobs: Knobs) -> None:
     assert block is not None
     count = b.extent(sch, tiles)
     most = max(1, accumulators(target) // max(1, block // target.lanes()))
-    options = [d for d in divisors(count) if d <= most]
-    size = knobs.choose("winograd.tile", options, options[-1])
+    options = [d for d in divisors(count) if d <= 2 * most]
+    size = knobs.choose("winograd.tile", options, usual_pixel_tile(1, count, most)[1])
     outer, inner = sch.split(tiles, [None, size])
     sch.reorder(i, j, outer, chunk, channel, inner, lane)
     sch.unroll(inner)
