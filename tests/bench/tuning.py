@@ -16,17 +16,21 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx
+
 import onnxc
 from onnxc import targets
 from onnxc.api import default_jobs
-from onnxc.autotune.measure import machine_name
 from onnxc.autotune.records import median_times
 from onnxc.autotune.tuner import Progress, Result, TuneOptions
 from onnxc.driver import Options, tune
 from onnxc.target import Target
-from tests.bench.against_onnxruntime import interleaved
+from tests.bench.cases import BenchCase, bench_cases
+from tests.bench.machine import machine_name
+from tests.bench.rivals import model_run
+from tests.bench.turns import take_turns
 from tests.markers import write_between_markers
-from tests.models.catalogue import ROOT, ModelCase, all_cases
+from tests.models.catalogue import ROOT, Feeds
 
 _HEAD = (
     "| model | untuned | tuned | gain | kernels by default | kernels at best | gain | trials |\n"
@@ -51,8 +55,8 @@ class Row:
         return f"| {' | '.join([self.name, *cells, str(self.trials)])} |\n"
 
 
-def search(case: ModelCase, target: Target, database: Path, minutes: float, seed: int) -> Result:
-    """Tune a model."""
+def search(case: BenchCase, target: Target, database: Path, minutes: float, seed: int) -> Result:
+    """Tune a model, for the sizes that it is measured with."""
     last = 0.0
 
     def tell(progress: Progress) -> None:
@@ -63,23 +67,35 @@ def search(case: ModelCase, target: Target, database: Path, minutes: float, seed
             print(f"  {progress.trials} trials, kernels {times}, {progress.time_left:.0f} s left", file=sys.stderr)
 
     options = TuneOptions(trials=100_000, time_budget=max(1.0, 60 * minutes), seed=seed)
-    return tune(case.load(), target, Options(jobs=default_jobs()), options, database, tell=tell)
+    model = case.case.load()
+    sizes = _sizes(model, case.feeds())
+    return tune(model, target, Options(jobs=default_jobs()), options, database, sizes=sizes, tell=tell)
 
 
-def measure(case: ModelCase, target: Target, database: Path, result: Result, seconds: float) -> Row:
+def _sizes(model: onnx.ModelProto, feeds: Feeds) -> dict[str, int]:
+    """Values of the symbolic dimensions of a model's inputs."""
+    found = {}
+    for value in model.graph.input:
+        for dim, size in zip(value.type.tensor_type.shape.dim, feeds[value.name].shape, strict=True):
+            if dim.dim_param:
+                found[dim.dim_param] = size
+    return found
+
+
+def measure(case: BenchCase, target: Target, database: Path, result: Result, seconds: float) -> Row:
     """The model without and with what was found."""
-    model, feeds = case.load(), case.feeds()[-1]
+    model, feeds = case.case.load(), case.feeds()
     untuned = onnxc.compile(model, target, threads=1, tuned=False)
     tuned = onnxc.compile(model, target, threads=1, tuning_db=database)
-    plain, faster = interleaved(lambda: untuned(feeds), lambda: tuned(feeds), seconds)
+    times = take_turns({"untuned": model_run(untuned, feeds), "tuned": model_run(tuned, feeds)}, seconds)
     best = [
         (s.workload.count, s.default_seconds, min(median_times(s.trials).values(), default=s.default_seconds))
         for s in result.searches
     ]
     return Row(
         case.name,
-        statistics.median(plain),
-        statistics.median(faster),
+        statistics.median(times["untuned"]),
+        statistics.median(times["tuned"]),
         sum(count * default for count, default, _ in best),
         sum(count * fastest for count, _, fastest in best),
         sum(len(s.seen) for s in result.searches),
@@ -98,7 +114,7 @@ def main() -> None:
     parser.add_argument("--write", metavar="README", help="put the table into README.md ('README'), or another file")
     arguments = parser.parse_args()
     target = targets.find(arguments.target)
-    cases = [c for c in all_cases() if c.required and any(word in c.name for word in arguments.models)]
+    cases = bench_cases(arguments.models)
     text = _HEAD
     with tempfile.TemporaryDirectory() as folder:
         database = arguments.tuning_db or Path(folder) / "tuning.sqlite"
