@@ -21,7 +21,17 @@ from .kernel import KernelCode, phase_symbol
 from .lower_dots import lower_dots
 from .lower_math import lower_math, register_math
 from .narrow_floats import lower_narrow_floats
-from .tvm_api import INPLACE, TvmTarget, s_tir_transform, structural_map, structural_walk, tirx, tirx_transform, tvm
+from .tvm_api import (
+    EXACT_ARRAYS,
+    INPLACE,
+    TvmTarget,
+    s_tir_transform,
+    structural_map,
+    structural_walk,
+    tirx,
+    tirx_transform,
+    tvm,
+)
 
 #: Temporaries inside of loops stay on the stack: at most so many bytes with an operating system, and without.
 STACK_BYTES = 1 << 16
@@ -89,6 +99,8 @@ def _compact_inside_loops(func: Any) -> Any:
 
     Those outside are used whole, and with symbolic sizes TVM makes expressions of them that it cannot work with itself.
     """
+    if func.attrs and EXACT_ARRAYS in func.attrs:
+        return func
     realize = func.body
     whole = realize.block.alloc_buffers
     func = func.with_body(_with_buffers(realize, []))

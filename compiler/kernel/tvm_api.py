@@ -26,6 +26,7 @@ __all__ = [
     "DECODE",
     "DOT",
     "ENCODE",
+    "EXACT_ARRAYS",
     "HALO",
     "INPLACE",
     "WORD",
@@ -51,6 +52,9 @@ INPLACE = "onnxc.inplace"
 #: Attribute of a PrimFunc: parameter of an output, then how many elements lie around what is computed: before it and
 #: behind it for each axis, then whether the kernel sets them to zero. What is built takes the larger buffer.
 HALO = "onnxc.halo"
+
+#: Attribute of a PrimFunc whose loops are written by hand: its local arrays have the sizes that they need.
+EXACT_ARRAYS = "onnxc.exact_arrays"
 
 Call, TensorLoad = tvm.ir.Call, tvm.ir.expr.TensorLoad
 structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_walk

@@ -85,6 +85,8 @@ class Op:
     contiguous : callable, optional
         ``(attrs, argument types) -> bool``: whether, for these, the arguments one after the other in memory are the
         result, or the results one after the other are the argument. No kernel is needed then.
+    index_maps : bool
+        The kernel reads its arguments through any index map (slices, transposes, reshapes), which so cost nothing.
     arithmetic : callable, optional
         ``(attrs, argument types) -> Dimension``: a rough count of the operations, for deciding on threads; without it
         it is guessed from the results' sizes.
@@ -103,6 +105,7 @@ class Op:
     shape_value: bool = False
     view: bool = False
     contiguous: Callable[[Attrs, Sequence[Type]], bool] | None = None
+    index_maps: bool = False
     arithmetic: Callable[[Attrs, Sequence[TensorType]], Dimension] | None = None
     multiply_adds: Callable[[Attrs, Sequence[TensorType], Sequence[TensorType]], Dimension] | None = None
 

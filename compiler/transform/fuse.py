@@ -4,6 +4,7 @@ After Relay (Roesch et al. 2018, section 4.4). A value is fused into the nearest
 (its post-dominator), together with everything on the way, when the kinds of the operators allow it:
 
 - a convolution, matrix product or reduction takes the elementwise operators after it as its epilogue;
+- slices and transposes join an operator after them that reads its arguments through any index map (attention);
 - elementwise operators join an elementwise or injective operator after them, or a reduction that they feed;
 - last, chains of injective operators join (not before, so that they never keep an epilogue from its convolution).
 
@@ -136,9 +137,10 @@ class _Grouping:
         kinds = max(self._nodes[i].kind for i in added)
         if sink not in self._graph.upstream(target.anchor, target.members):  # it belongs to the epilogue
             return kinds <= FusionKind.BROADCAST
-        if target.kind == FusionKind.ANCHOR:
-            return False
         anchor = self._nodes[target.anchor]
+        if target.kind == FusionKind.ANCHOR:
+            maps = all(self._nodes[i].kind == FusionKind.INJECTIVE for i in added)
+            return maps and anchor.op is not None and anchor.op.index_maps
         if anchor.op is not None and anchor.op.name in READS_ONCE:
             return True
         return kinds <= FusionKind.BROADCAST and all(self._is_cheap(i) for i in added)

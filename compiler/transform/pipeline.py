@@ -10,6 +10,7 @@ from ..relay.expr import Attrs, Module
 from ..relay.printer import print_module
 from ..relay.types import Type
 from ..relay.verifier import verify
+from .attention import attention
 from .base import Pass, PassContext
 from .block_layout import block_layout
 from .common_subexpressions import common_subexpressions
@@ -39,6 +40,7 @@ PIPELINE: tuple[Pass, ...] = (
     simplify,
     common_subexpressions,
     fuse_patterns,
+    attention,
     fold_batch_norm,
     fold_all_constants,
     simplify,

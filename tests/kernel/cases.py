@@ -169,13 +169,6 @@ def _dense(g: Graph, x: Atom, units: int, bias: bool = True) -> Any:
     return g("nn.dense", x, g.weights(units, _dim(x, -1)), *([g.weights(units)] if bias else []))
 
 
-def _attention(g: Graph) -> list[Atom]:
-    query, key, value = (g.input("N", 2, "M", 8) for _ in range(3))
-    scores = g("multiply", g("nn.matmul", query, key, transpose_b=True), scalar(0.125))
-    masked = g("add", scores, g.input("N", 1, 1, "M"))
-    return [g("nn.matmul", g("nn.softmax", masked, axis=-1), value)]
-
-
 _PRODUCT = ("matmul",)
 PRODUCTS = [
     Case(
@@ -232,7 +225,6 @@ PRODUCTS = [
         _PRODUCT * 3,
         {"M": (0, 1, 2, 3, 4, 8, 11, 14, 15, 30), "N": (1, 8, 16, 17, 33, 70)},
     ),
-    Case("attention", _attention, ("matmul", "matmul"), {"N": (1, 2), "M": (1, 7, 17)}),
     Case(
         "vectors",
         lambda g: [

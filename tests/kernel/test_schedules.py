@@ -9,6 +9,7 @@ import pytest
 from onnxc import targets
 from onnxc.api import runs_here
 from onnxc.target import Target
+from tests.kernel.attention_cases import ATTENTION_CASES
 from tests.kernel.cases import CASES, Case, in_place
 from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
@@ -27,7 +28,10 @@ def target(request: pytest.FixtureRequest) -> Target:
     return found
 
 
-@pytest.mark.parametrize("case", [*CASES, *INTEGER_CASES, *OPERATOR_CASES, *TYPE_CASES], ids=lambda case: case.name)
+_ALL_CASES = [*CASES, *INTEGER_CASES, *OPERATOR_CASES, *TYPE_CASES, *ATTENTION_CASES]
+
+
+@pytest.mark.parametrize("case", _ALL_CASES, ids=lambda case: case.name)
 def test_kernels_compute_what_operators_mean(case: Case, target: Target, tmp_path: Path) -> None:
     graph = Graph()
     kernels = compile_module(graph.module(case.build(graph)), target)

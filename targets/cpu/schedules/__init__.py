@@ -1,6 +1,6 @@
 """Schedules for CPUs, best first; the last one always applies."""
 
-from . import conv_blocked, conv_integer, conv_planes, conv_winograd, generic, matmul, rows, unfused
+from . import attention, conv_blocked, conv_integer, conv_planes, conv_winograd, generic, matmul, rows, unfused
 
 RULES = (
     conv_winograd.schedule,
@@ -8,6 +8,7 @@ RULES = (
     conv_blocked.schedule,
     conv_integer.schedule,
     conv_planes.schedule,
+    attention.schedule,
     matmul.schedule,
     rows.schedule,
     generic.schedule,

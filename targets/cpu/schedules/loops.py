@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
-from onnxc.kernel.tvm_api import TensorLoad, structural_map, tirx
+from onnxc.kernel.tvm_api import EXACT_ARRAYS, TensorLoad, structural_map, tirx
 
 Body = Callable[[Any], Any]
 
@@ -59,17 +60,31 @@ def parallel(extents: Sequence[Any], body: Callable[..., Any], name: str = "task
 
 
 class Local:
-    """A local array: with constant indices registers, else memory on the stack."""
+    """A local array.
 
-    def __init__(self, size: int, name: str, dtype: str = "float32") -> None:
-        self.buffer = tirx.decl_buffer((size,), dtype, name)
+    Parameters
+    ----------
+    registers : bool
+        All indices are constants once loops are unrolled. TVM then must not let the array share memory with others, so
+        that LLVM makes registers of it.
+    """
+
+    def __init__(self, size: int, name: str, dtype: str = "float32", registers: bool = False) -> None:
+        self.buffer = tirx.decl_buffer((size,), dtype, name, scope="local" if registers else "global")
         self.allocation = tirx.AllocBuffer(self.buffer)
+        self._start = 0
+
+    def part(self, start: int) -> Local:
+        """What begins at an element of the array."""
+        part = copy(self)
+        part._start = self._start + start
+        return part
 
     def load(self, at: Any) -> Any:
-        return tirx.BufferLoad(self.buffer, [index(at)])
+        return tirx.BufferLoad(self.buffer, [index(at) + self._start])
 
     def store(self, at: Any, value: Any) -> Any:
-        return tirx.BufferStore(self.buffer, value, [index(at)])
+        return tirx.BufferStore(self.buffer, value, [index(at) + self._start])
 
 
 def substitute(node: Any, variables: Mapping[Any, Any], loads: Mapping[Any, Any]) -> Any:
@@ -94,4 +109,61 @@ def with_body(func: Any, statements: Sequence[Any], buffers: Sequence[Any]) -> A
     block = realize.block
     head = (block.iter_vars, block.reads, block.writes, block.name_hint, sequence(*statements), block.init)
     changed = type(block)(*head, list(buffers), block.match_buffers, block.annotations)
-    return func.with_body(type(realize)(realize.iter_values, realize.predicate, changed))
+    func = func.with_body(type(realize)(realize.iter_values, realize.predicate, changed))
+    return func.with_attr(EXACT_ARRAYS, True)
+
+
+def known(extent: Any) -> Any:
+    """An extent, as a Python integer where it is known."""
+    return int(extent) if isinstance(extent, (int, tirx.IntImm)) else extent
+
+
+def quotient_up(number: Any, divisor: int) -> Any:
+    """The quotient, rounded up."""
+    return -(-number // divisor) if isinstance(number, int) else tirx.floordiv(number + (divisor - 1), divisor)
+
+
+def row_tile(rows: Any, size: int, row: Any, body: Callable[[Any, int], Any]) -> Any:
+    """The tile of so many rows that begins at a row, or narrower ones for the rows that are left.
+
+    Parameters
+    ----------
+    rows : int or expression
+        How many there are.
+    size : int
+        Rows of a tile, at most 16; `row` is a multiple of it.
+    body : callable
+        ``(first row, number of rows) -> statement``
+    """
+    whole = body(row, size)
+    if isinstance(rows, int):
+        left = rows % size
+        if left == 0:
+            return whole
+        last = body(row, left)
+        return last if rows < size else tirx.IfThenElse(row + size <= rows, whole, last)
+    rest = rows - row
+    parts = []
+    for part in [p for p in (8, 4, 2, 1) if p < size]:
+        done = tirx.bitwise_and(rest, index(~(2 * part - 1) & 15))  # by the larger ones
+        parts.append(tirx.IfThenElse(tirx.bitwise_and(rest, index(part)) != 0, body(row + done, part), None))
+    return tirx.IfThenElse(rest >= size, whole, sequence(*parts)) if parts else whole
+
+
+def column_tile(columns: Any, vectors: int, lanes: int, body: Callable[[int, Any], Any]) -> Any:
+    """Some vectors of columns, or fewer where so many columns are not there.
+
+    Parameters
+    ----------
+    columns : int or expression
+        How many there are, from the first of the tile on.
+    body : callable
+        ``(vectors, columns) -> statement``
+    """
+    if isinstance(columns, int):
+        return body(min(vectors, quotient_up(columns, lanes)), min(columns, vectors * lanes))
+    half = vectors // 2
+    last = body(vectors, columns)
+    if half:
+        last = tirx.IfThenElse(columns <= half * lanes, body(half, columns), last)
+    return tirx.IfThenElse(columns >= vectors * lanes, body(vectors, vectors * lanes), last)

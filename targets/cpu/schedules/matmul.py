@@ -64,8 +64,8 @@ class _Tiles:
     def __init__(self, product: Any, epilogue: Any, lanes: int, row_tile: int, depth_step: int, knobs: Knobs) -> None:
         self._product, self._epilogue = product, epilogue
         *self._stack, row, panel, lane, depth = (axis.dom.extent for axis in product.iter_vars)
-        self._rows, self._panels, self._depth = _known(row), _known(panel), _known(depth)
-        self._columns = _known(epilogue.iter_vars[-1].dom.extent)
+        self._rows, self._panels, self._depth = loops.known(row), loops.known(panel), loops.known(depth)
+        self._columns = loops.known(epilogue.iter_vars[-1].dom.extent)
         self._block = int(lane)
         self._lanes = min(lanes, self._block)
         assert self._block % self._lanes == 0
@@ -78,7 +78,7 @@ class _Tiles:
 
     def all(self) -> Any:
         """The whole product."""
-        tiles = _up(self._rows, self._tile)
+        tiles = loops.quotient_up(self._rows, self._tile)
         if self._outer == "columns":
             return loops.parallel(
                 [*self._stack, self._panels, tiles], lambda *i: self._task(i[:-2], tile=i[-1], panel=i[-2])
@@ -89,46 +89,32 @@ class _Tiles:
 
     def _task(self, stack: Any, tile: Any, panel: Any) -> Any:
         """One tile of rows, or those rows that are left, times a panel."""
-        row = tile * self._tile
-        whole = self._at_columns(stack, row, self._tile, panel)
-        if isinstance(self._rows, int):
-            left = self._rows % self._tile
-            if left == 0:
-                return whole
-            last = self._at_columns(stack, row, left, panel)
-            return last if self._rows < self._tile else tirx.IfThenElse(row + self._tile <= self._rows, whole, last)
-        rest = self._rows - row
-        sizes = [s for s in (8, 4, 2, 1) if s < self._tile]
-        parts = []
-        for size in sizes:
-            done = tirx.bitwise_and(rest, loops.index(~(2 * size - 1) & 15))  # by the larger ones
-            part = self._at_columns(stack, row + done, size, panel)
-            parts.append(tirx.IfThenElse(tirx.bitwise_and(rest, loops.index(size)) != 0, part, None))
-        return tirx.IfThenElse(rest >= self._tile, whole, loops.sequence(*parts)) if parts else whole
+        return loops.row_tile(
+            self._rows, self._tile, tile * self._tile, lambda row, rows: self._at_columns(stack, row, rows, panel)
+        )
 
     def _at_columns(self, stack: Any, row: Any, rows: int, panel: Any) -> Any:
         """So many rows times a panel, of which the last one may have fewer vectors."""
-        whole = self._tile_of(stack, row, rows, panel, self._block // self._lanes, self._block)
-        column = panel * self._block
-        if isinstance(self._columns, int):
-            left = self._columns % self._block
-            if left == 0:
-                return whole
-            last = self._tile_of(stack, row, rows, panel, _up(left, self._lanes), left)
-            return last if self._columns < self._block else tirx.IfThenElse(panel < self._panels - 1, whole, last)
-        left = self._columns - column
-        half = self._block // self._lanes // 2
-        last = self._tile_of(stack, row, rows, panel, self._block // self._lanes, left)
-        if half:
-            narrow = self._tile_of(stack, row, rows, panel, half, left)
-            last = tirx.IfThenElse(left <= half * self._lanes, narrow, last)
-        return tirx.IfThenElse(left >= self._block, whole, last)
+        vectors = self._block // self._lanes
+
+        def tile(columns: Any) -> Any:
+            return loops.column_tile(
+                columns, vectors, self._lanes, lambda v, count: self._tile_of(stack, row, rows, panel, v, count)
+            )
+
+        if not isinstance(self._columns, int):
+            return tile(self._columns - panel * self._block)
+        left = self._columns % self._block
+        if left == 0 or self._columns < self._block:
+            return tile(min(self._columns, self._block))
+        return tirx.IfThenElse(panel < self._panels - 1, tile(self._block), tile(left))
 
     def _tile_of(self, stack: Any, row: Any, rows: int, panel: Any, vectors: int, columns: Any) -> Any:
         """Rows times some vectors of a panel, with the epilogue for so many columns."""
         width = vectors * self._lanes
         dtype = str(self._product.body.buffer.dtype)
-        sums, results = (loops.Local(rows * width, name, dtype) for name in ("sums", "results"))
+        sums = loops.Local(rows * width, "sums", dtype, registers=True)
+        results = loops.Local(rows * width, "results", dtype)
 
         def at_sums(statement: Any) -> Any:
             def at_row(r: Any) -> Any:
@@ -168,17 +154,12 @@ class _Tiles:
         return loops.sequence(
             sums.allocation,
             at_sums(lambda r, lane: sums.store(r * width + lane, zero)),
-            loops.serial(_up(self._depth, steps), lambda k: loops.unrolled(steps, lambda u: add(k * steps + u)), "k"),
+            loops.serial(
+                loops.quotient_up(self._depth, steps),
+                lambda k: loops.unrolled(steps, lambda u: add(k * steps + u)),
+                "k",
+            ),
             results.allocation,
             at_sums(lambda r, lane: results.store(r * width + lane, sums.load(r * width + lane))),
             loops.serial(rows, finish_row, "r"),
         )
-
-
-def _known(extent: Any) -> Any:
-    return int(extent) if isinstance(extent, (int, tirx.IntImm)) else extent
-
-
-def _up(number: Any, divisor: int) -> Any:
-    """The quotient, rounded up."""
-    return -(-number // divisor) if isinstance(number, int) else tirx.floordiv(number + (divisor - 1), divisor)

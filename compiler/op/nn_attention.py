@@ -1,0 +1,118 @@
+"""Attention of several heads: softmax(scale * query key^T + mask) value, for each head.
+
+Arguments: query (batch, heads, rows, depth), key (batch, heads, columns, depth), value (batch, heads, columns, width),
+and an optional mask that broadcasts to (batch, heads, rows, columns) and is added. The result is (batch, rows, heads,
+width): the heads lie beside each other there, as the projection behind wants them.
+
+With `empty_rows` a row whose mask is -inf everywhere gives 0 instead of NaN.
+
+The stages ``attention_query``, ... only name the arguments: schedules ask them for the arguments' elements, and nothing
+of the size of all scores is ever written (targets/cpu/schedules/attention.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..diagnostics import CompileError
+from ..relay.dimension import Dimension
+from ..relay.expr import Attrs
+from ..relay.types import TensorType, Type
+from .base import FusionKind, Op, broadcast_at, broadcast_shape, register, same_dtype, tensors
+
+
+def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
+    name = "nn.attention"
+    types = tensors(name, args, (3, 4))
+    dtype = same_dtype(name, types)
+    query, key, value = types[:3]
+    if dtype != "float32" or any(t.rank != 4 for t in types[:3]):
+        raise CompileError(f"{name} of {query}, {key}, {value}", expected="float32 of rank 4")
+    batch, heads, rows, depth = query.shape
+    columns, width = key.shape[2], value.shape[3]
+    if key.shape != (batch, heads, columns, depth) or value.shape != (batch, heads, columns, width):
+        raise CompileError(f"{name} of {query.shape}, {key.shape}, {value.shape}", expected="equal stacks and depths")
+    scores = (batch, heads, rows, columns)
+    if len(types) == 4 and broadcast_shape(name, scores, types[3].shape) != scores:
+        raise CompileError(f"{name}: mask of shape {types[3].shape}", expected=f"to broadcast to {scores}")
+    return TensorType((batch, rows, heads, width), dtype)
+
+
+def _reference(
+    attrs: Attrs, query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: np.ndarray | None = None
+) -> np.ndarray:
+    scores = np.matmul(query, np.swapaxes(key, -1, -2)) * np.float32(attrs.scale)
+    if mask is not None:
+        scores = scores + mask
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True, initial=np.finfo(np.float32).min))
+    total = powers.sum(axis=-1, keepdims=True)
+    product = np.matmul(powers, value) / total
+    if attrs.empty_rows:
+        product = np.where(total > 0, product, np.float32(0))
+    return np.ascontiguousarray(product.astype(np.float32).transpose(0, 2, 1, 3))
+
+
+def _compute(T: Any, attrs: Attrs, query: Any, key: Any, value: Any, mask: Any = None) -> Any:
+    batch, heads, rows, depth = T.shape(query)
+    columns, width = T.shape(value)[2:]
+    scores_shape = (batch, heads, rows, columns)
+
+    def named(tensor: Any, name: str) -> Any:
+        return T.compute(T.shape(tensor), lambda *i: tensor(*i), f"attention_{name}")
+
+    query, key, value = named(query, "query"), named(key, "key"), named(value, "value")
+    if mask is not None:
+        given = mask
+        mask = T.compute(scores_shape, lambda *i: broadcast_at(T, given, i, scores_shape), "attention_mask")
+    k = T.reduce_axis(depth, "k")
+    products = T.compute(
+        scores_shape, lambda b, h, i, j: T.sum(query(b, h, i, k) * key(b, h, j, k), [k]), "attention_products"
+    )
+
+    def score(*index: Any) -> Any:
+        scaled = products(*index) * T.const(attrs.scale, "float32")
+        return scaled if mask is None else scaled + mask(*index)
+
+    scores = T.compute(scores_shape, score, "attention_scores")
+    j = [T.reduce_axis(columns, f"j{n}") for n in range(3)]
+    row = (batch, heads, rows)
+    best = T.compute(row, lambda *r: T.max_reduce(scores(*r, j[0]), [j[0]]), "attention_best")
+    powers = T.compute(scores_shape, lambda *i: T.math("exp", scores(*i) - best(*i[:3])), "attention_powers")
+    total = T.compute(row, lambda *r: T.sum(powers(*r, j[1]), [j[1]]), "attention_total")
+    sums = T.compute(
+        (*row, width),
+        lambda b, h, i, d: T.sum(powers(b, h, i, j[2]) * value(b, h, j[2], d), [j[2]]),
+        "attention_sums",
+    )
+
+    def element(b: Any, i: Any, h: Any, d: Any) -> Any:
+        result = sums(b, h, i, d) * (T.const(1, "float32") / total(b, h, i))
+        if not attrs.empty_rows:
+            return result
+        zero = T.const(0, "float32")
+        return T.select(total(b, h, i) > zero, result, zero)
+
+    return T.compute((batch, rows, heads, width), element, "attention")
+
+
+def _multiply_adds(attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> Dimension:
+    batch, heads, rows, depth = args[0].shape
+    columns, width = args[2].shape[2:]
+    return batch * heads * rows * columns * (depth + width)
+
+
+register(
+    Op(
+        "nn.attention",
+        FusionKind.ANCHOR,
+        _relation,
+        _reference,
+        _compute,
+        attributes={"scale": 1.0, "empty_rows": False},
+        index_maps=True,
+        multiply_adds=_multiply_adds,
+    )
+)

@@ -1,0 +1,64 @@
+"""Attention on awkward shapes: see cases.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from onnxc.relay.dimension import Dim, Dimension
+from onnxc.relay.expr import Atom, Constant
+from tests.kernel.cases import Case, scalar
+from tests.kernel.native import Graph
+
+
+def _attend(g: Graph, query: Atom, key: Atom, value: Atom, mask: Atom | None = None) -> Any:
+    scores = g("multiply", g("nn.matmul", query, key, transpose_b=True), scalar(0.125))
+    if mask is not None:
+        scores = g("add", scores, mask)
+    return g("nn.matmul", g("nn.softmax", scores, axis=-1), value)
+
+
+def _masked(g: Graph) -> list[Atom]:
+    query, key, value = (g.input("N", 2, "M", 16) for _ in range(3))
+    return [_attend(g, query, key, value, g.input("N", 1, 1, "M"))]
+
+
+def _projected(g: Graph, length: Dimension | str, heads: int, depth: int) -> list[Atom]:
+    """All three operands as slices of one matrix, and the heads beside each other again, as exporters write it."""
+    symbolic = Dim.symbol(length) if isinstance(length, str) else length
+    x = g.input(2, symbolic, 3, heads, depth)
+
+    def operand(index: int) -> Any:
+        begin, end = (0, 0, index, 0, 0), (2, symbolic, index + 1, heads, depth)
+        part = g("strided_slice", x, begin=begin, end=end, strides=(1,) * 5)
+        return g("transpose", g("reshape", part, shape=(2, symbolic, heads, depth)), axes=(0, 2, 1, 3))
+
+    result = g("transpose", _attend(g, operand(0), operand(1), operand(2)), axes=(0, 2, 1, 3))
+    return [g("reshape", result, shape=(2, symbolic, heads * depth))]
+
+
+def _empty_rows(g: Graph) -> list[Atom]:
+    """Rows that are masked altogether, whose NaNs become zeros."""
+    query, key, value = (g.input(1, 3, 7, 16) for _ in range(3))
+    mask = np.where(np.arange(7)[:, None] % 3 == 1, -np.inf, np.zeros((7, 7))).astype(np.float32)
+    scores = g("add", g("nn.matmul", query, key, transpose_b=True), Constant(mask.reshape(1, 1, 7, 7)))
+    shares = g("nn.softmax", scores, axis=-1)
+    safe = g("where", g("isnan", shares), scalar(0.0), shares)
+    return [g("nn.relu", g("nn.matmul", safe, value))]
+
+
+def _cross(g: Graph) -> list[Atom]:
+    """More keys than queries, values that are wider than keys, an operator behind."""
+    result = _attend(g, g.input(1, 2, 5, 24), g.input(1, 2, "M", 24), g.input(1, 2, "M", 80), g.input("M"))
+    return [g("multiply", g("transpose", result, axes=(0, 2, 1, 3)), g.weights(80))]
+
+
+_RULE = ("attention",)
+ATTENTION_CASES = [
+    Case("attention", _masked, _RULE, {"N": (1, 2), "M": (1, 7, 17, 300)}),
+    Case("attention_197", lambda g: _projected(g, 197, 3, 64), _RULE),
+    Case("attention_symbolic", lambda g: _projected(g, "N", 2, 32), _RULE, {"N": (1, 2, 5, 16, 31, 63, 130)}),
+    Case("attention_empty_rows", _empty_rows, _RULE),
+    Case("attention_cross", _cross, _RULE, {"M": (1, 16, 97, 257)}),
+]
