@@ -16,6 +16,8 @@ ffi.cdef(
 
     typedef struct onnxc_parallel onnxc_parallel;
 
+    typedef struct onnxc_text onnxc_text;
+
     typedef struct {
         const char *data;
         int64_t size;
@@ -60,6 +62,7 @@ ffi.cdef(
         size_t weights_size;
         const onnxc_parallel *parallel;
         const onnxc_profile *profile;
+        onnxc_text *text;
     } onnxc_context;
 
     typedef struct onnxc_model {
@@ -84,6 +87,7 @@ ffi.cdef(
         int32_t num_steps;
         const onnxc_step_info *steps;
         const onnxc_keys *const *output_keys;
+        int32_t makes_text;
     } onnxc_model;
 
     const onnxc_model *onnxc_query(uint32_t abi_version);
@@ -91,6 +95,8 @@ ffi.cdef(
     int32_t onnxc_check_machine(const onnxc_model *model);
     int32_t onnxc_pool_create(int32_t threads, onnxc_parallel **pool);
     void onnxc_pool_destroy(onnxc_parallel *pool);
+    int32_t onnxc_text_create(onnxc_text **text);
+    void onnxc_text_destroy(onnxc_text *text);
     uint64_t onnxc_now(void);
     """
 )
@@ -103,4 +109,6 @@ FUNCTIONS = (
     "onnxc_pool_destroy",
     "onnxc_now",
 )
+#: Those that only models with makes_text have.
+TEXT_FUNCTIONS = ("onnxc_text_create", "onnxc_text_destroy")
 SIZE_MAX = 2 ** (8 * ffi.sizeof("size_t")) - 1

@@ -87,6 +87,8 @@ class Context:
         self.structure.parallel = parallel
         self.counts, self._profile = library.new_counts()
         self.structure.profile = self._profile
+        if library.model.makes_text:
+            self.structure.text = library.new_text()
         self._arena: np.ndarray | None = None
 
     def grow(self, size: int) -> None:
@@ -128,7 +130,8 @@ class Library:
         self._functions = functions
         # Mutable, since a fork changes it, and the finalizer must not hold the library itself.
         self._pool: list[Any] = []
-        self._close = weakref.finalize(self, _release, functions, self._pool)
+        self._texts: list[Any] = []
+        self._close = weakref.finalize(self, _release, functions, self._pool, self._texts)
         self._close.atexit = False  # threads may still be running the model then, and the system cleans up
         self.model = _query(path, functions)
         _check_machine(path, functions, self.model)
@@ -166,6 +169,14 @@ class Library:
     def profile(self, reset: bool) -> tuple[StepProfile, ...]:
         """What the steps of all runs took; none where the model was not compiled for profiling."""
         return read_counts(self.model, self._counts, reset)
+
+    def new_text(self) -> Any:
+        """Memory of strings, for a context; it is freed with the library."""
+        text = ffi.new("onnxc_text **")
+        if self._functions.onnxc_text_create(text) != abi.OK:
+            raise MemoryError(f"{self.path}: no memory for strings")
+        self._texts.append(text[0])
+        return text[0]
 
     def take_context(self) -> Context:
         """A context that nobody else uses; give it back with `give_context`."""
@@ -305,8 +316,10 @@ def _open(path: Path, identity: _Identity) -> Any:
     return functions
 
 
-def _release(functions: Any, pool: list[Any]) -> None:
-    """End the threads and unload the library."""
+def _release(functions: Any, pool: list[Any], texts: list[Any]) -> None:
+    """End the threads, free the memory of strings and unload the library."""
+    for text in texts:
+        functions.onnxc_text_destroy(text)
     if pool:
         functions.onnxc_pool_destroy(pool[0])
     ffi.dlclose(functions)

@@ -55,7 +55,7 @@ typedef struct {
 /* A string: size bytes of UTF-8, which need no zero at their end; data may be NULL where size is 0. Tensors of strings are
  * arrays of these, aligned to 16 bytes, of the type {kDLOpaqueHandle, 128, 1}. The caller owns the bytes of inputs, and
  * keeps them as they are until he has done with the outputs: those may point into them. Outputs also point to constants
- * in the artifact, and to the context's heap, whose bytes are valid until its next run. */
+ * in the artifact, and to the context's text, whose bytes are valid until its next run. */
 typedef struct
 #if defined(__GNUC__)
     __attribute__((aligned(16)))
@@ -145,6 +145,9 @@ typedef struct {
   const onnxc_string *strings;
 } onnxc_keys;
 
+/* Memory of the strings that runs make: see onnxc_text_create. */
+typedef struct onnxc_text onnxc_text;
+
 /* What one run needs beside its tensors. Contexts may share weights and, one after the other, an arena. */
 typedef struct {
   void *arena;
@@ -153,6 +156,7 @@ typedef struct {
   size_t weights_size;
   const onnxc_parallel *parallel; /* NULL: one thread */
   const onnxc_profile *profile;   /* NULL: nothing is measured */
+  onnxc_text *text; /* where the model's makes_text is 1; one run at a time */
 } onnxc_context;
 
 /* Describes a model; constant, lives as long as the artifact. The first two members stay what and where they are in all
@@ -187,6 +191,7 @@ typedef struct onnxc_model {
   const onnxc_step_info *steps;
   /* NULL; or for each output NULL, or keys: each row of the output then is a map from these to the row's elements. */
   const onnxc_keys *const *output_keys;
+  int32_t makes_text; /* 1: runs make strings, so that the context must have memory for them */
 } onnxc_model;
 
 /* The model in a shared library; NULL where the library does not know this version of the interface. */
@@ -227,6 +232,17 @@ ONNXC_EXPORT uint64_t onnxc_now(void);
 
 /* Ends the threads and frees the pool; no loop may be running on it. NULL does nothing. */
 ONNXC_EXPORT void onnxc_pool_destroy(onnxc_parallel *pool);
+
+/* Memory of strings, in onnxc_text.c, which only models with makes_text have. It grows as runs need it, is kept for the
+ * next run, and serves one run at a time. */
+ONNXC_EXPORT onnxc_status onnxc_text_create(onnxc_text **text);
+
+/* Frees all of it. NULL does nothing. */
+ONNXC_EXPORT void onnxc_text_destroy(onnxc_text *text);
+
+/* For models: begin a run; and take so many bytes, which stay until the next one begins. NULL: there is no memory. */
+ONNXC_EXPORT void onnxc_text_clear(onnxc_text *text);
+ONNXC_EXPORT char *onnxc_text_take(onnxc_text *text, int64_t size);
 
 #ifdef __cplusplus
 }

@@ -72,11 +72,14 @@ class Parts:
         return result
 
 
-def runtime_files(target: Target) -> tuple[dict[str, str], dict[str, str]]:
-    """Headers and sources of the runtime; its threads and memory only where there is an operating system."""
+def runtime_files(target: Target, text: bool = False) -> tuple[dict[str, str], dict[str, str]]:
+    """Headers and sources of the runtime; its threads and memory only where there is an operating system.
+
+    With `text`, the memory of strings too.
+    """
     folder = files("onnxc.runtime_stub")
     hosted = ("onnxc_memory.c", "onnxc_threads.c") if target.hosted else ()
-    names = ["onnxc_runtime.c", *hosted]
+    names = ["onnxc_runtime.c", *hosted, *(["onnxc_text.c"] if text else [])]
     header = "onnxc_runtime.h"
     return {header: (folder / header).read_text()}, {name: (folder / name).read_text() for name in names}
 

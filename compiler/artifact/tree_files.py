@@ -115,6 +115,8 @@ def _rows(compiled: Compiled, parts: Parts) -> list[tuple[str, str]]:
         rows.append(("`onnxc_memory.c`", "memory for arenas, in large pages; leave it out if you have your own"))
     if "onnxc_threads.c" in parts.runtime:
         rows.append(("`onnxc_threads.c`", "a pool of POSIX threads in C11; leave it out if you want none"))
+    if "onnxc_text.c" in parts.runtime:
+        rows.append(("`onnxc_text.c`", "memory of the strings that the model makes"))
     return rows
 
 
@@ -143,5 +145,12 @@ def _example(compiled: Compiled) -> str:
         inputs=fields["input"] or "0",
         outputs=fields["output"],
         symbols=f"  const {name}_symbols symbols = {{{values}}};\n" if dims else "",
-        arguments=", ".join([*(["&symbols"] if dims else []), "arena" if has_arena else "NULL", "NULL"]),
+        arguments=", ".join(
+            [
+                *(["&symbols"] if dims else []),
+                "arena" if has_arena else "NULL",
+                *(["text"] if program.makes_text else []),
+                "NULL",
+            ]
+        ),
     )

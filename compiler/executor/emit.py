@@ -81,6 +81,7 @@ class _Emitter:
         self.symbols = {s: f"dim_{f}" for s, f in zip(program.symbols, symbol_fields(program), strict=True)}
         self.timed = StepTable(self.symbols) if profile else None
         self.kernels = list({s.kernel.symbol: s.kernel for s in _kernel_steps(program.steps)}.values())
+        self.makes_text = program.makes_text
 
     def text(self, model_hash: str, target: str, cpu_features: Sequence[str], shared: bool) -> str:
         program, name = self.program, self.name
@@ -135,6 +136,7 @@ class _Emitter:
             "                        const onnxc_context *context) {",
             "  uint8_t *const arena = context->arena;",
             "  const onnxc_parallel *const parallel = context->parallel;",
+            *(["  onnxc_text *const text = context->text;", "  onnxc_text_clear(text);"] if self.makes_text else []),
             *(timed.start() if timed else ()),
         ]
         if program.weights_size:
@@ -179,7 +181,7 @@ class _Emitter:
             call = f"memcpy({destination}, {source}, {size})"
             return [f"{indent}{self.timed.copy(step, call) if self.timed else f'{call};'}{comment}"]
         if isinstance(step, KernelStep):
-            arguments = [self._address(b) for b in step.arguments]
+            arguments = [self._address(b) for b in step.arguments] + (["text"] if step.kernel.makes_text else [])
             arguments += [f"(int32_t){self.symbols[s]}" for s in step.kernel.symbols]
             if is_parallel(step.kernel, self.threads):
                 arguments.insert(0, "parallel")
@@ -266,6 +268,7 @@ class _Emitter:
             "output_shapes": "output_shapes",
             "run": "run",
             **(self.timed.fields() if self.timed else {}),
+            **({"makes_text": "1"} if self.makes_text else {}),
             **({"output_keys": "output_keys"} if program.keys else {}),
         }
         lines += ["", "static const onnxc_model model = {", *(f"  .{k} = {v}," for k, v in fields.items()), "};", ""]
@@ -301,11 +304,12 @@ class _Emitter:
                 "",
             ]
         parameters = run_parameters(program, self.external_weights)
+        text = ", .text = text" if self.makes_text else ""
         weights = "weights" if self.external_weights else "NULL"
         lines += [
             f"onnxc_status {name}_run({', '.join(parameters[:2])},",
             f"{' ' * (len(name) + 18)}{', '.join(parameters[2:])}) {{",
-            f"  const onnxc_context context = {{.arena = arena, .weights = {weights}, .parallel = parallel}};",
+            f"  const onnxc_context context = {{.arena = arena, .weights = {weights}, .parallel = parallel{text}}};",
         ]
         if dims:
             lines.append(f"  const int64_t values[] = {{{copies}}};")
@@ -314,6 +318,8 @@ class _Emitter:
         lines += ["  if (inputs == NULL || outputs == NULL) return ONNXC_ERROR_ARGUMENT;"]
         if program.plan.size != 0:
             lines += ["  if (arena == NULL) return ONNXC_ERROR_ARENA;"]
+        if self.makes_text:
+            lines += ["  if (text == NULL) return ONNXC_ERROR_ARGUMENT;"]
         if self.external_weights:
             lines += ["  if (weights == NULL) return ONNXC_ERROR_WEIGHTS;"]
         lines += [

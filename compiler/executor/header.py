@@ -37,6 +37,7 @@ def run_parameters(program: Program, external_weights: bool) -> list[str]:
         *([f"const {name}_symbols *symbols"] if program.symbols else []),
         *(["const void *weights"] if external_weights else []),
         "void *arena",
+        *(["onnxc_text *text"] if program.makes_text else []),
         "const onnxc_parallel *parallel",
     ]
 

@@ -107,6 +107,8 @@ class Program:
         Distinct constants of strings, which are no weights: they hold addresses.
     keys : tuple
         For each output the keys of the maps that its rows are, empty where they are none; empty where none are.
+    makes_text : bool
+        Its kernels make strings, which need memory of their own.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Program:
     weights_size: int
     strings: tuple[Constant, ...] = ()
     keys: tuple[tuple[int | str, ...], ...] = ()
+    makes_text: bool = False
 
 
 def build_program(module: Module, kernels: Mapping[str, Kernel], symbols: Sequence[str], alignment: int) -> Program:
@@ -190,6 +193,7 @@ class _Builder:
             size,
             tuple(b.constant for b in self.strings.values() if b.constant is not None),
             main.attrs.get("keys", ()),
+            any(kernel.makes_text for kernel in self.kernels.values()),
         )
 
     def deliver(self, results: list[Buffer], types: Sequence[TensorType], names: Sequence[str]) -> list[Step]:

@@ -22,6 +22,7 @@ def parameters(kernel: Kernel) -> list[tuple[str, str]]:
     if kernel.inplace is None:
         result += [(f"{C_TYPES[t.dtype]} *", f"out{i}") for i, t in enumerate(kernel.outputs)]
     result += [("void *", f"workspace{i}") for i in range(len(kernel.workspaces))]
+    result += [("onnxc_text *", "text")] if kernel.makes_text else []
     names = identifiers(kernel.symbols)
     return result + [("int32_t ", f"dim_{n}") for n in names]
 

@@ -132,6 +132,12 @@ def convert_cast(node: Node) -> Any:
         wide = dtype if dtype in ("float64", "uint64") else "int64" if "int" in dtype else "float32"
         x = node.call("string.parse", x, dtype=wide)
         return x if dtype == wide else node.call("cast", x, dtype=dtype, **attrs)
+    if dtype == "string":
+        if "int" in source:
+            kind = "uint64" if source == "uint64" else "int64"
+        else:
+            kind = source if source in ("float16", "float64", "bool") else "float32"
+        return node.call("string.format", node.cast(x, kind))
     return node.call("cast", x, dtype=dtype, **attrs)
 
 

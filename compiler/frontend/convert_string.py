@@ -12,6 +12,7 @@ from .lookup import lookup
 from .regex_automaton import compile_regex
 from .regex_syntax import RegexError
 from .registry import Node, converter
+from .strings import broadcast_strings
 
 
 @converter("RegexFullMatch")
@@ -23,6 +24,11 @@ def convert_regex_full_match(node: Node) -> Atom:
         raise node.error(f"the pattern '{pattern}': {error}", expected="a regular expression of RE2") from error
     tables = (automaton.classes, automaton.table, automaton.accepts)
     return node.call("string.match", node.input(0), *map(node.constant, tables))
+
+
+@converter("StringConcat")
+def convert_string_concat(node: Node) -> Atom:
+    return node.call("string.concat", *broadcast_strings(node, node.input(0), node.input(1)))
 
 
 @converter("TfIdfVectorizer")

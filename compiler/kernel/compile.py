@@ -66,6 +66,7 @@ def named_kernel(function: Function, code: KernelCode, symbol: str) -> Kernel:
         operators(function),
         multiply_adds(function),
         moved_bytes(function),
+        makes_text=any(relay_op.get(name).makes_text for name in operators(function)),
     )
 
 

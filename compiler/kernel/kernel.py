@@ -79,6 +79,8 @@ class Kernel:
         Relay's names of the operators in it.
     multiply_adds, moved_bytes : Dimension
         Multiplications with an addition, and bytes of arguments and results, for reports.
+    makes_text : bool
+        It takes ``onnxc_text *text`` behind the other pointers.
     """
 
     symbol: str
@@ -94,3 +96,4 @@ class Kernel:
     operators: tuple[str, ...] = ()
     multiply_adds: Dimension = 0
     moved_bytes: Dimension = 0
+    makes_text: bool = False

@@ -87,6 +87,8 @@ class Op:
         result, or the results one after the other are the argument. No kernel is needed then.
     index_maps : bool
         The kernel reads its arguments through any index map (slices, transposes, reshapes), which so cost nothing.
+    makes_text : bool
+        Its C source takes ``onnxc_text *text`` behind the other pointers, for the bytes of strings that it makes.
     arithmetic : callable, optional
         ``(attrs, argument types) -> Dimension``: a rough count of the operations, for deciding on threads; without it
         it is guessed from the results' sizes.
@@ -106,6 +108,7 @@ class Op:
     view: bool = False
     contiguous: Callable[[Attrs, Sequence[Type]], bool] | None = None
     index_maps: bool = False
+    makes_text: bool = False
     arithmetic: Callable[[Attrs, Sequence[TensorType]], Dimension] | None = None
     multiply_adds: Callable[[Attrs, Sequence[TensorType], Sequence[TensorType]], Dimension] | None = None
 

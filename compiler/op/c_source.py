@@ -148,14 +148,23 @@ def strides(shape: Sequence[Dimension]) -> list[Dimension]:
 
 
 def parameters(
-    inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], attrs: Attrs, workspace: str = ""
+    inputs: Mapping[str, TensorType],
+    outputs: Mapping[str, TensorType],
+    attrs: Attrs,
+    workspace: str = "",
+    *,
+    makes_text: bool = False,
 ) -> str:
-    """Parameter list of a kernel: pointers by name, the workspace if it has a name, an int32_t for each symbol."""
+    """Parameter list of a kernel: pointers by name, the workspace if it has a name, an int32_t for each symbol.
+
+    With `makes_text`, ``onnxc_text *text`` stands behind the other pointers.
+    """
     types = (*inputs.values(), *outputs.values())
     names = set().union(*map(type_symbols, types), _symbols(tuple(attrs.values())))
     pointers = [f"const {storage_type(t.dtype)} *restrict {name}" for name, t in inputs.items()]
     pointers += [f"{storage_type(t.dtype)} *restrict {name}" for name, t in outputs.items()]
     pointers += [f"uint8_t *restrict {workspace}"] if workspace else []
+    pointers += ["onnxc_text *text"] if makes_text else []
     return ", ".join([*pointers, *(f"int32_t {name}" for name in sorted(names))])
 
 

@@ -132,3 +132,56 @@ def test_n_grams_are_counted() -> None:
     out = compiled(model, {"x": x, "row": np.array([7, 7, 8, 1, 8, 8], np.int32)})
     assert out["y"].tolist() == [[3, 4, 0.5, 8], [1, 0, 1.5, 4]]
     assert out["z"].tolist() == [1, 0, 0]
+
+
+def test_strings_are_put_together() -> None:
+    """Also with those that were made before, run after run, and of any length."""
+    model = parse(
+        """g (string[N, 4] x, string[4] y) => (string[N, 4] both, string[N, 4] more) {
+            both = StringConcat(x, y)
+            more = StringConcat(both, both)
+        }"""
+    )
+    y = np.array(["1", "", "ü" * 3000, "-"], object)
+    both = np.array([[a + b for a, b in zip(row, y, strict=True)] for row in WORDS], object)
+    with onnxc.compile(model, jobs=1) as loaded:
+        for _ in range(3):
+            out = loaded({"x": WORDS, "y": y})
+            check(out, {"both": both, "more": both + both})
+
+
+def test_numbers_become_strings_as_numpy_writes_them() -> None:
+    model = parse(
+        """g (float[A] f, double[B] d, float16[C] h, int8[D] i, uint64[D] u, bool[D] b) => (string[A] sf, string[B] sd,
+               string[C] sh, string[D] si, string[D] su, string[D] sb) {
+            sf = Cast<to = 8>(f)
+            sd = Cast<to = 8>(d)
+            sh = Cast<to = 8>(h)
+            si = Cast<to = 8>(i)
+            su = Cast<to = 8>(u)
+            sb = Cast<to = 8>(b)
+        }"""
+    )
+    random = np.random.default_rng(5)
+    bits = random.integers(0, 1 << 63, 300, np.int64)
+    ends = [0.0, -0.0, 1, -1.5, 1e16, 9999999e9, 1e-4, 0.00012345, 9.99e-5, 1e22, 123456789, np.nan, np.inf, -np.inf]
+    powers = [*ends, *(10.0 ** random.integers(-20, 20, 100))]
+    whole = np.arange(300)
+    with np.errstate(over="ignore"):
+        inputs = {
+            "f": np.concatenate([bits.astype(np.int32).view(np.float32), np.array(powers, np.float32)]),
+            "d": np.concatenate([bits.view(np.float64), np.array(powers)]),
+            "h": np.concatenate([bits.astype(np.int16).view(np.float16), np.array(powers).astype(np.float16)]),
+            "i": whole.astype(np.int8),
+            "u": whole.astype(np.uint64) + np.uint64(1 << 63),
+            "b": whole % 3 == 0,
+        }
+    out = compiled(model, inputs)
+    for name, array in inputs.items():
+        found = out[f"s{name}"].tolist()
+        if name in "iub":
+            assert found == [str(value) for value in array], name
+            continue
+        # Older versions of numpy begin to write exponents at other numbers.
+        assert found == [str(value) for value in array] or not np.__version__.startswith("2.4"), name
+        np.testing.assert_array_equal(np.array([array.dtype.type(text) for text in found]), array)
