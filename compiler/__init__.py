@@ -17,15 +17,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import compile
     from .diagnostics import CompileError
+    from .op.custom import register_operator
     from .runtime_stub.loader import InputError, LoadError, Model, RunError, load
 
     __version__: str
 
-__all__ = ["CompileError", "InputError", "LoadError", "Model", "RunError", "__version__", "compile", "load"]
+__all__ = [
+    "CompileError",
+    "InputError",
+    "LoadError",
+    "Model",
+    "RunError",
+    "__version__",
+    "compile",
+    "load",
+    "register_operator",
+]
 
 _HOMES = {
     "compile": ".api",
     "CompileError": ".diagnostics",
+    "register_operator": ".op.custom",
     **dict.fromkeys(("InputError", "LoadError", "Model", "RunError", "load"), ".runtime_stub.loader"),
 }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from . import targets
 from .diagnostics import CompileError
 from .driver import Options, build
+from .op.custom import load_library
 from .runtime_stub.loader import Model, load
 from .target import Target
 
@@ -37,6 +38,7 @@ def compile(
     cache: bool = ...,
     tuning_db: str | os.PathLike[str] | None = ...,
     tuned: bool = ...,
+    op_libraries: Sequence[str | os.PathLike[str]] = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
     progress: Callable[[str, int, int], None] | None = ...,
@@ -60,6 +62,7 @@ def compile(
     cache: bool = ...,
     tuning_db: str | os.PathLike[str] | None = ...,
     tuned: bool = ...,
+    op_libraries: Sequence[str | os.PathLike[str]] = ...,
     threads: int | None = ...,
     external_weights: bool = ...,
     progress: Callable[[str, int, int], None] | None = ...,
@@ -82,6 +85,7 @@ def compile(
     cache: bool = True,
     tuning_db: str | os.PathLike[str] | None = None,
     tuned: bool = True,
+    op_libraries: Sequence[str | os.PathLike[str]] = (),
     threads: int | None = None,
     external_weights: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
@@ -117,6 +121,8 @@ def compile(
         What ``onnxc tune`` has found out about this model's kernels, or an export of it.
     tuned : bool
         Use it, and what ships with onnxc; False: every kernel's defaults.
+    op_libraries : sequence of path
+        Python files that register operators of your own: see `onnxc.op.custom`.
     threads : int, optional
         Threads of the loaded model: see `load`.
     external_weights : bool
@@ -141,6 +147,8 @@ def compile(
         raise CompileError(f"unknown kind of artifact '{emit}'", expected=f"one of: {', '.join(EMITS)}")
     if level not in range(4):
         raise CompileError(f"unknown optimisation level {level!r}", expected="0, 1, 2 or 3")
+    for library in op_libraries:
+        load_library(library)
     options = Options(
         level=level,
         dims=dict(dims or {}),

@@ -29,8 +29,9 @@ from .executor.program import build_program
 from .frontend.importer import import_model
 from .kernel.compile_all import compile_kernels as compile_all
 from .kernel.kernel import Kernel
+from .op.custom import custom_of
 from .relay.dimension import Dim
-from .relay.expr import Function, Module, all_bindings
+from .relay.expr import Call, Function, Module, all_bindings
 from .relay.types import TensorType, TupleType, Type
 from .store import Store, user_store
 from .target import Target
@@ -283,11 +284,18 @@ def compile_kernels(module: Module, target: Target, options: Options) -> dict[st
     return dict(zip(primitives, compiled.values(), strict=True))
 
 
+def _operators(module: Module) -> set[str]:
+    calls = [b.value for f in module.functions.values() for b in all_bindings(f) if isinstance(b.value, Call)]
+    return {call.op for call in calls if isinstance(call.op, str)}
+
+
 def hash_model(module: Module, target: Target, options: Options) -> str:
     """SHA-256 over the optimised module, its weights, target and options."""
     from .relay.printer import print_module
 
     text = print_module(module)
     facts: Any = {"module": text, "target": target.name, "cpu": target.cpu, "features": target.features}
-    everything = json.dumps([facts, options.level, options.profile], sort_keys=True, default=str)
+    # Relay's text names the operators of users; what they compute stands in the libraries.
+    libraries = sorted({c.digest for n in _operators(module) if (c := custom_of(n)) is not None})
+    everything = json.dumps([facts, options.level, options.profile, *libraries], sort_keys=True, default=str)
     return hashlib.sha256(everything.encode()).hexdigest()

@@ -13,6 +13,7 @@ from .shared import (
     dim_option,
     jobs_option,
     level_option,
+    op_library_option,
     parse_dims,
     print_option,
     profile_option,
@@ -49,6 +50,7 @@ _TEXTS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
     "microcontrollers.",
 )
 @level_option
+@op_library_option
 @dim_option
 @click.option("--name", help="Name of the model in C. Default: the file's.")
 @click.option("--cc", metavar="COMMAND", help="C compiler. Default: found by itself.")

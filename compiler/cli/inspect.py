@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from .shared import dim_option, level_option, parse_dims, progress, size_text, table, target_option
+from .shared import dim_option, level_option, op_library_option, parse_dims, progress, size_text, table, target_option
 
 #: Endings of names of artifacts; any other file is a model.
 _ARTIFACTS = (".so", ".a", ".json")
@@ -21,6 +21,7 @@ _ARTIFACTS = (".so", ".a", ".json")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @target_option
 @level_option
+@op_library_option
 @dim_option
 def inspect_command(source: Path, memory: bool, as_json: bool, target: str, level: int, dims: tuple[str, ...]) -> None:
     """Show inputs, outputs, operators (also those that are not supported) and sizes of an ONNX file; or what an

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .shared import dim_option, level_option, parse_dims, print_option, target_option, write_error
+from .shared import dim_option, level_option, op_library_option, parse_dims, print_option, target_option, write_error
 
 if TYPE_CHECKING:
     from ..relay.expr import Module
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     "-o", "--output", type=click.Path(path_type=Path), help="File for the text, with constants beside it as .npz."
 )
 @level_option
+@op_library_option
 @target_option
 @dim_option
 @print_option

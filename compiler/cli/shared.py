@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -36,6 +37,25 @@ cache_option = click.option(
 )
 winograd_option = click.option(
     "--no-winograd", is_flag=True, help="Sum up 3x3 convolutions directly: slower, and a little more exact."
+)
+
+
+def _load_libraries(context: click.Context, parameter: click.Parameter, paths: tuple[Path, ...]) -> None:
+    if paths:
+        from ..op.custom import load_library
+
+        for path in paths:
+            load_library(path)
+
+
+op_library_option = click.option(
+    "--op-library",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    expose_value=False,
+    callback=_load_libraries,
+    help="Python file that registers operators of your own: see examples/custom_operator. May be repeated.",
 )
 print_option = click.option(
     "--print-ir-after",

@@ -14,6 +14,7 @@ from .shared import (
     dim_option,
     jobs_option,
     level_option,
+    op_library_option,
     parse_dims,
     table,
     target_option,
@@ -75,6 +76,7 @@ class _Duration(click.ParamType):
 @click.option("--executor", metavar="ADDRESS", help="A Dask scheduler, such as tcp://scheduler:8786: its workers work.")
 @click.option("--no-cost-model", is_flag=True, help="Search without XGBoost.")
 @level_option
+@op_library_option
 @dim_option
 @click.option(
     "--size",

@@ -15,10 +15,11 @@ import onnx
 
 from .. import op as relay_op
 from ..diagnostics import CompileError, Location, RunTimeValueError, located
+from ..op.custom import find_custom
 from ..relay.builder import SHAPE_VALUE_LIMIT, FunctionBuilder
 from ..relay.dimension import Dim, Dimension, symbols
 from ..relay.expr import Atom, Constant
-from ..relay.types import DTYPES, TensorType, dtype_name
+from ..relay.types import DTYPES, TensorType, TupleType, dtype_name
 
 #: ``converter(node) -> atom, or list of atoms`` (one per ONNX output; None for an output that is not used).
 Converter = Callable[["Node"], Any]
@@ -50,7 +51,32 @@ def _load_all() -> None:
 
 def find_converter(domain: str, operator: str) -> Converter | None:
     _load_all()
-    return _converters.get((domain, operator))
+    found = _converters.get((domain, operator))
+    if found is None and find_custom(domain, operator) is not None:
+        return _convert_custom
+    return found
+
+
+def _convert_custom(node: Node) -> Any:
+    """A call of an operator of the user's, on all inputs, with all attributes."""
+    custom = find_custom(node.domain, node.proto.op_type)
+    assert custom is not None
+    missing = [index for index in range(len(node.inputs)) if not node.has_input(index)]
+    if missing:
+        raise node.error(f"input {missing[0]} is left out", expected="all: custom operators have no optional inputs")
+    known = custom.op.attributes
+    for attribute in node.proto.attribute:
+        if attribute.name not in known:
+            names = ", ".join(known) or "none"
+            raise node.error(f"the attribute '{attribute.name}' is unknown", expected=f"one of: {names}")
+    given = {a.name: attribute_value(a) for a in node.proto.attribute}
+    for name, value in given.items():
+        if not isinstance(value, (int, float, str, tuple)):
+            raise node.error(f"the attribute '{name}' is a tensor or a graph", expected="numbers or text")
+    result = node.call(custom.op.name, *(node.input(index) for index in range(len(node.inputs))), **given)
+    if not isinstance(result.type, TupleType):
+        return result
+    return [node.get_item(result, index) for index in range(len(result.type.fields))]
 
 
 def converted_operators() -> list[tuple[str, str]]:

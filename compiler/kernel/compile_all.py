@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from ..diagnostics import CompileError
+from ..op.custom import custom_of
 from ..relay.expr import Function
 from ..store import Store
 from ..target import Target
@@ -17,6 +18,7 @@ from .code_store import code_name, decode_code, encode_code
 from .compile import compile_code, named_kernel
 from .kernel import Kernel, KernelCode
 from .knobs import Knobs, Option
+from .primitive import operators
 
 #: From so many kernels on, worker processes save more than they cost: they import TVM, all at the same time, which
 #: takes 1.3 s; a kernel takes 0.05 to 0.3 s. Fewer where this process would have to import TVM as well.
@@ -83,7 +85,7 @@ def _compile(
 ) -> Iterator[tuple[str, KernelCode]]:
     """Symbols and code, one after the other."""
     enough = PARALLEL_KERNELS if "tvm" in sys.modules else PARALLEL_KERNELS_WITHOUT_TVM
-    if jobs == 1 or len(functions) < enough:
+    if jobs == 1 or len(functions) < enough or any(map(_is_known_here_only, functions.values())):
         for symbol, function in functions.items():
             yield symbol, compile_code(function, target, Knobs(chosen[symbol]))
         return
@@ -98,6 +100,12 @@ def _compile(
                     expected="enough memory: some 500 MB for each process",
                     remedy="fewer processes: --jobs 1",
                 ) from error
+
+
+def _is_known_here_only(function: Function) -> bool:
+    """Does it call an operator that this program has registered? Workers load libraries, but not the program."""
+    customs = [custom_of(name) for name in operators(function)]
+    return any(custom is not None and not custom.library for custom in customs)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import op as relay_op
+from ..diagnostics import CompileError
+from ..op.custom import custom_of
 from ..relay.expr import Atom, Call, Constant, Function, Tuple, TupleGetItem, Var
 from ..relay.types import TensorType, tensor_fields, type_symbols
 from .knobs import Knobs
@@ -56,9 +58,19 @@ def lower(function: Function, knobs: Knobs | None = None) -> Lowered:
             assert isinstance(value.op, str)
             compute = relay_op.get(value.op).compute
             assert compute is not None, value.op
+            custom = custom_of(value.op)
             T.argument_types = [a.type for a in value.args if isinstance(a.type, TensorType)]
             T.result_types = tensor_fields(binding.var.type)
-            scope[binding.var] = compute(T, value.attrs, *map(atom, value.args))
+            try:
+                scope[binding.var] = compute(T, value.attrs, *map(atom, value.args))
+            except Exception as error:
+                if custom is None or isinstance(error, CompileError):
+                    raise
+                raise CompileError(
+                    f"the compute of {value.op} failed: {type(error).__name__}: {error}",
+                    value.location,
+                    expected=f"tensor expressions; see {custom.library}",
+                ) from error
         elif isinstance(value, Tuple):
             scope[binding.var] = tuple(map(atom, value.fields))
         elif isinstance(value, TupleGetItem):

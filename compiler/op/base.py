@@ -123,12 +123,18 @@ def register(op: Op) -> Op:
     return op
 
 
+def unregister(name: str) -> None:
+    """Take an operator out of the registry."""
+    del _registry[name]
+
+
 @cache
 def _load_all() -> None:
     import onnxc.op as package
 
     for info in pkgutil.iter_modules([str(Path(str(package.__file__)).parent)]):
         importlib.import_module(f"onnxc.op.{info.name}")
+    importlib.import_module("onnxc.op.custom").load_libraries_of_environment()
 
 
 def get(name: str) -> Op:
