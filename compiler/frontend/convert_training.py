@@ -1,10 +1,11 @@
-"""Optimisers of ai.onnx.preview.training, each a step for any number of tensors."""
+"""ai.onnx.preview.training: optimisers, each a step for any number of tensors, and gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from ..relay.expr import Atom
+from .gradient import gradients
 from .registry import Node, converter
 
 DOMAIN = "ai.onnx.preview.training"
@@ -125,3 +126,18 @@ def _momentum(node: Node, step: _Step, tensors: list[Atom]) -> list[Atom]:
     velocity = step.add(step.scale(velocity, alpha), step.call("multiply", beta, gradient))
     update = velocity if mode == "standard" else step.weighted(alpha, velocity, 1, gradient)
     return [step.call("subtract", x, step.call("multiply", step.rate, update)), velocity]
+
+
+@converter("Gradient", domain=DOMAIN)
+def convert_gradient(node: Node) -> list[Atom]:
+    """Gradients with respect to the tensors of `xs`, where these and those of `zs` have the inputs' values."""
+    xs, zs, y = node.required_attr("xs"), node.attr("zs", ()), node.find(node.required_attr("y"))
+    tensors = [node.find(name) for name in (*xs, *zs)]
+    missing = [name for name, tensor in zip((*xs, *zs, "y"), (*tensors, y), strict=True) if tensor is None]
+    if missing:
+        raise node.error(f"the graph has no tensor '{missing[0]}'", expected="names of tensors in xs, zs and y")
+    if len(tensors) != len(node.inputs):
+        raise node.error(f"{len(node.inputs)} inputs for {len(tensors)} tensors of xs and zs", expected="one for each")
+    known = [tensor for tensor in (*tensors, y) if tensor is not None]
+    given = {tensor: node.input(index) for index, tensor in enumerate(known[:-1])}
+    return gradients(node, known[-1], known[: len(xs)], given)

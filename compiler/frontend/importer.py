@@ -219,7 +219,7 @@ class _Importer:
             child = builder.child()
             return child, self._graph(graph, child, _Scope(scope))
 
-        node = Node(proto, inputs, self.versions.get(domain, 1), location, builder, convert_graph)
+        node = Node(proto, inputs, self.versions.get(domain, 1), location, builder, convert_graph, scope.find)
         with located(location):
             key = (proto.domain, proto.op_type)
             result = self.functions[key] if key in self.functions else self._convert(node)
@@ -462,4 +462,6 @@ def _used_names(node: onnx.NodeProto) -> list[str]:
             inside |= {o for n in graph.node for o in n.output}
             used = {n for inner in graph.node for n in _used_names(inner)} | {v.name for v in graph.output}
             names.extend(sorted(used - inside))
+        if node.op_type == "Gradient" and attribute.name in ("xs", "y", "zs"):
+            names += [name.decode() for name in ([attribute.s] if attribute.name == "y" else attribute.strings)]
     return names

@@ -100,6 +100,8 @@ class Node:
     builder : FunctionBuilder
     convert_graph : callable
         ``GraphProto -> (child builder, list of result atoms)``: converts a subgraph with this scope outside of it.
+    find : callable
+        ``name -> atom or None``: a value of the graph by its ONNX name.
     """
 
     proto: onnx.NodeProto
@@ -108,6 +110,7 @@ class Node:
     location: Location
     builder: FunctionBuilder
     convert_graph: Callable[[onnx.GraphProto], tuple[FunctionBuilder, list[Atom]]]
+    find: Callable[[str], Atom | None] = lambda name: None
 
     @property
     def domain(self) -> str:
