@@ -14,14 +14,12 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #endif
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
-#if defined(__linux__)
-#include <sched.h>
-#endif
 
 #include "onnxc_runtime.h"
 
@@ -30,6 +28,10 @@
 
 /* A thread takes its share in so many pieces. More even out more, and cost a call of the kernel each. */
 #define PIECES 4u
+
+/* A caller that waits for a worker for longer than this lets others have the processor between its looks: the worker may
+ * be waiting for that very processor, or for another that it needs to get on. */
+#define YIELD_NANOSECONDS 3000
 
 /* An idle worker watches for so long before it sleeps: about what a wake-up costs, so that waiting is never much dearer
  * than the better choice would have been. Between the kernels of a running model workers stay awake. */
@@ -59,6 +61,7 @@ typedef struct pool {
   void *arguments;
   uint32_t piece;
   int32_t shares;
+  int processor; /* of the caller */
 
   _Alignas(APART) atomic_flag busy; /* a caller owns the pool */
   _Alignas(APART) atomic_uint generation;
@@ -91,17 +94,44 @@ static int64_t nanoseconds(void) {
 uint64_t onnxc_now(void) { return (uint64_t)nanoseconds(); }
 
 /* Watch a word for so long at most: is (word & mask) == value as wanted? */
-static int spin(atomic_uint *word, unsigned mask, unsigned value, int wanted, int64_t duration) {
-  for (int64_t end = 0;;) {
+static int spin(atomic_uint *word, unsigned mask, unsigned value, int wanted, int64_t duration, int yields) {
+  for (int64_t start = 0;;) {
     for (int i = 0; i < 32; ++i) {
       if (((atomic_load_explicit(word, memory_order_acquire) & mask) == value) == wanted) return 1;
       if (duration == 0) return 0;
       rest();
     }
     const int64_t now = nanoseconds();
-    if (end == 0) end = now + duration;
-    if (now >= end) return 0;
+    if (start == 0) start = now;
+    if (now - start >= duration) return 0;
+    if (yields && now - start >= YIELD_NANOSECONDS) sched_yield();
   }
+}
+
+/* The processor that this thread runs on; -1 where that cannot be asked. */
+static int this_processor(void) {
+#if defined(__linux__)
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+/* Go to another processor, if this thread may use another, and be free to go where the system likes from there.
+ *
+ * Under Linux a thread often wakes on the processor of the thread that woke it, where all others have something to do,
+ * however unimportant. There it would stay for many loops, each of which its caller would run alone. */
+static void leave_processor(int processor) {
+#if defined(__linux__)
+  cpu_set_t all, others;
+  if (sched_getaffinity(0, sizeof(all), &all) != 0) return;
+  others = all;
+  CPU_CLR((size_t)processor, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof(others), &others) != 0) return;
+  (void)sched_setaffinity(0, sizeof(all), &all);
+#else
+  (void)processor;
+#endif
 }
 
 /* ------------------------------------------------------------------------------------------------ a loop */
@@ -141,7 +171,7 @@ static void wake_workers(pool *p, int32_t needed) {
 
 /* After OPEN is cleared: return when no worker is inside. */
 static void await_workers(pool *p) {
-  if (spin(&p->state, ~(WORKER - 1u), 0, 1, p->spin)) return;
+  if (spin(&p->state, ~(WORKER - 1u), 0, 1, p->spin, 1)) return;
   atomic_fetch_or(&p->state, CALLER_SLEEPS);
   pthread_mutex_lock(&p->mutex);
   while (atomic_load_explicit(&p->state, memory_order_acquire) >= WORKER) pthread_cond_wait(&p->done, &p->mutex);
@@ -166,6 +196,7 @@ static onnxc_status pool_parallel_for(const onnxc_parallel *self, onnxc_task tas
     p->members[i].end = (uint32_t)((int64_t)count * (i + 1) / shares);
   }
   atomic_store_explicit(&p->error, ONNXC_OK, memory_order_relaxed);
+  p->processor = this_processor();
 
   /* Added, not stored: a worker that came too late for the last loop may be inside, on its way out. */
   atomic_fetch_or_explicit(&p->state, OPEN, memory_order_release);
@@ -185,7 +216,7 @@ static onnxc_status pool_parallel_for(const onnxc_parallel *self, onnxc_task tas
 
 /* Return when there is another generation than that one. */
 static unsigned await_generation(pool *p, unsigned seen) {
-  if (spin(&p->generation, ~0u, seen, 0, p->spin)) return atomic_load_explicit(&p->generation, memory_order_acquire);
+  if (spin(&p->generation, ~0u, seen, 0, p->spin, 0)) return atomic_load_explicit(&p->generation, memory_order_acquire);
   unsigned found;
   pthread_mutex_lock(&p->mutex);
   atomic_fetch_add(&p->sleepers, 1);
@@ -202,7 +233,11 @@ static void *worker(void *argument) {
   for (;;) {
     seen = await_generation(p, seen);
     if (atomic_load_explicit(&p->stop, memory_order_acquire)) return NULL;
-    if (atomic_fetch_add_explicit(&p->state, WORKER, memory_order_acquire) & OPEN) take_part(p, self->index);
+    if (atomic_fetch_add_explicit(&p->state, WORKER, memory_order_acquire) & OPEN) {
+      const int processor = this_processor();
+      if (processor >= 0 && processor == p->processor) leave_processor(processor);
+      take_part(p, self->index);
+    }
     const unsigned before = atomic_fetch_sub_explicit(&p->state, WORKER, memory_order_acq_rel);
     if ((before & CALLER_SLEEPS) && before < 2 * WORKER) {
       pthread_mutex_lock(&p->mutex); /* the caller is either before its look at state, or waits */
