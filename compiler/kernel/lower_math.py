@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from .tvm_api import Call, structural_map, tirx
+from .tvm_api import Call, structural_map, tirx, tvm
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH = 0.693359375  # 9 bits: its product with an exponent is exact
@@ -125,6 +125,8 @@ def register_math() -> None:
     for name, function in _FUNCTIONS.items():
         tirx.register_intrin_lowering(name, target="llvm", f=partial(_lower, function), level=200)
     tirx.register_intrin_lowering("tirx.fabs", target="c", f=_libm, level=200)  # the one for which TVM has no rule
+    # TVM makes scalar loops of it; LLVM has it for vectors.
+    tvm.ir.register_op_attr("tirx.nearbyint", "TVectorizable", True, level=20)
 
 
 def _libm(call: Any) -> Any:

@@ -231,7 +231,33 @@ def split_to_slices(site: Site) -> Atom | None:
     return site.tuple(parts)
 
 
+#: Numbers that are compared side by side: a few vectors of every target.
+_LANES = 64
+#: Elements for which that pays.
+_MANY = 4096
+
+
+def _extremum_of_all(site: Site) -> Atom | None:
+    """The greatest (or least) of very many elements -> that of the greatest in each of some columns.
+
+    A chain of comparisons waits for each of them; columns are compared side by side. (TVM's `rfactor` would do it for
+    sums; the reducers with infinities as identities it does not know.)
+    """
+    shape = _shape(site.args[0])
+    total = product(shape)
+    columns = [d for d in (total, shape[-1] if shape else 0) if isinstance(d, int) and d and d % _LANES == 0]
+    if len(set(site.attrs.axis)) != len(shape) or not columns:
+        return None
+    if isinstance(total, int) and total < _MANY:
+        return None
+    rows = total // _LANES if isinstance(total, int) else product(shape[:-1]) * (columns[-1] // _LANES)
+    table = site.emit("reshape", site.args[0], shape=(rows, _LANES))
+    single = site.emit(site.op, site.emit(site.op, table, axis=(0,), keepdims=False), axis=(0,), keepdims=False)
+    return site.emit("reshape", single, shape=site.tensor.shape) if site.attrs.keepdims else single
+
+
 RULES: Rules = {
+    **{op: [_extremum_of_all] for op in ("max", "min")},
     "reshape": [_same, _reshape_of_reshape],
     "broadcast_to": [_same],
     "transpose": [_transpose],

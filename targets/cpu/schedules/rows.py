@@ -63,14 +63,22 @@ def _row_extents(sch: Any, block: Any) -> list[str] | None:
     while extents and extents[-1] == "1":
         extents.pop()
     axes = list(sch.get(block).iter_vars)
-    over = [a.var for a in axes if a.iter_type == b.tirx.IterVar.CommReduce]
+    reduced = [a for a in axes if a.iter_type == b.tirx.IterVar.CommReduce]
+    over = [a.var for a in reduced]
     for region in sch.get(block).reads:
         indices = [r.min for r in region.region]
         tail = indices[-len(over) :]
-        in_order = len(tail) == len(over) and all(i.same_as(a) for i, a in zip(tail, over, strict=True))
+        in_order = len(tail) == len(over) and all(
+            i.same_as(a.var) or _is_unit(a) for i, a in zip(tail, reduced, strict=True)
+        )
         if b.used_axes(indices[: -len(over)] if in_order else indices, over):
             return None
     return extents
+
+
+def _is_unit(axis: Any) -> bool:
+    """One of size 1, whose index may have become 0."""
+    return isinstance(axis.dom.extent, b.tirx.IntImm) and int(axis.dom.extent) == 1
 
 
 def _fits(sch: Any, block: Any, rows: int) -> bool:
