@@ -217,6 +217,8 @@ def _bias_sums(site: Site, bias: Atom, unit: np.ndarray) -> np.ndarray | None:
 
 def _conv(site: Site) -> Atom | None:
     """conv(dequantize(q), dequantize(p)[, b]) -> float(qnn.conv(q, p, b)) * (s t)."""
+    if site.attrs.out_dtype is not None:
+        return _integer_conv(site)
     data, weights = _bytes(site, site.args[0]), _weights(site, site.args[1])
     if data is None or weights is None:
         return None
@@ -289,10 +291,19 @@ def _dense_bias(site: Site) -> Atom | None:
     return None
 
 
-def _integer_matmul(site: Site) -> Atom | None:
-    """matmul(q - z, p - y) in int32 -> dense(q, p) - z * (sums of p), where z may be known at run time only."""
-    weights = _value(site, site.args[1])
-    centred = site.definition(site.args[0], "subtract")
+@dataclass(frozen=True)
+class _Integers:
+    """Operands of a product in int32: bytes, their zero point as far as it is known, else as a value; weights."""
+
+    source: Atom
+    zero_point: int
+    point: Atom | None
+    weights: np.ndarray
+
+
+def _integers(site: Site) -> _Integers | None:
+    """Those of a product of q - z with constants."""
+    weights, centred = _value(site, site.args[1]), site.definition(site.args[0], "subtract")
     data, zero = site.args[0], None
     if centred is not None:
         parts = [site.definition(a, "cast") for a in centred.args]
@@ -303,20 +314,45 @@ def _integer_matmul(site: Site) -> Atom | None:
     if centred is not None and (zero is None or not isinstance(zero.type, TensorType) or zero.type.size != 1):
         return None
     integers = _signed_bytes(weights, 0, 0)
-    if integers is None or not _is_dense(site, integers):
+    if integers is None:
         return None
-    if not site.attrs.transpose_b:
-        integers = np.ascontiguousarray(integers.T)
     source, shift = _unsigned(site, data, _Parameters(1.0, 0))
-    known = 0 if zero is None else _value(site, zero)
+    known = None if zero is None else _value(site, zero)
     fixed = shift.zero_point + (0 if known is None else int(np.asarray(known).reshape(())))
-    folded = fold_zero_point(np.zeros(len(integers), np.int64), integers, fixed)
-    sums = site.emit("nn.dense", source, Constant(integers), Constant(folded), out_dtype="int32")
-    if known is not None or zero is None:
+    return _Integers(source, fixed, zero if known is None else None, integers)
+
+
+def _less_zero_point(site: Site, sums: Atom, found: _Integers, weights: np.ndarray) -> Atom:
+    """Sums of products of q, for output channels of the weights' first axis, less those of a zero point."""
+    if found.point is None:
         return sums
-    columns = Constant(integers.astype(np.int32).sum(1, dtype=np.int32))
-    point = site.emit("reshape", site.emit("cast", zero, dtype="int32"), shape=())
-    return site.emit("subtract", sums, site.emit("multiply", columns, point))
+    totals = weights.reshape(len(weights), -1).astype(np.int32).sum(1, dtype=np.int32)
+    spread = Constant(totals.reshape(-1, *[1] * (weights.ndim - 2)))
+    point = site.emit("reshape", site.emit("cast", found.point, dtype="int32"), shape=())
+    return site.emit("subtract", sums, site.emit("multiply", spread, point))
+
+
+def _integer_matmul(site: Site) -> Atom | None:
+    """matmul(q - z, p - y) in int32 -> dense(q, p) - z * (sums of p), where z may be known at run time only."""
+    found = _integers(site)
+    if found is None or not _is_dense(site, found.weights):
+        return None
+    weights = found.weights if site.attrs.transpose_b else np.ascontiguousarray(found.weights.T)
+    folded = fold_zero_point(np.zeros(len(weights), np.int64), weights, found.zero_point)
+    sums = site.emit("nn.dense", found.source, Constant(weights), Constant(folded), out_dtype="int32")
+    return _less_zero_point(site, sums, found, weights)
+
+
+def _integer_conv(site: Site) -> Atom | None:
+    """conv(q - z, p - y) in int32 -> qnn.conv(q, p) - z * (sums of p); padded only where z is known."""
+    found = _integers(site)
+    if found is None or len(site.args) != 2 or (found.point is not None and any(site.attrs.padding)):
+        return None
+    folded = fold_zero_point(np.zeros(len(found.weights), np.int64), found.weights, found.zero_point)
+    attrs = {name: site.attrs[name] for name in ("strides", "padding", "dilations", "groups")}
+    arguments = [found.source, Constant(found.weights), Constant(folded)]
+    sums = site.emit("qnn.conv", *arguments, **attrs, zero_point=found.zero_point)
+    return _less_zero_point(site, sums, found, found.weights)
 
 
 def _scaled(site: Site, sums: Atom, unit: np.ndarray) -> Atom:
