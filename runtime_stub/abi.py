@@ -88,6 +88,7 @@ ffi.cdef(
         const onnxc_step_info *steps;
         const onnxc_keys *const *output_keys;
         int32_t makes_text;
+        const char *const *input_maps;
     } onnxc_model;
 
     const onnxc_model *onnxc_query(uint32_t abi_version);

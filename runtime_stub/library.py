@@ -140,6 +140,9 @@ class Library:
         self.name, self.hash, self.target = (_text(member) for member in (model.name, model.hash, model.target))
         self.symbols = tuple(_text(model.symbols[index]) for index in range(model.num_symbols))
         self.inputs = tuple(self._tensor(model.inputs[index]) for index in range(model.num_inputs))
+        # The map that each input is the keys, or then the values, of; empty for others.
+        maps = [ffi.NULL if model.input_maps == ffi.NULL else model.input_maps[i] for i in range(model.num_inputs)]
+        self.input_maps = tuple("" if name == ffi.NULL else _text(name) for name in maps)
         self.outputs = tuple(
             replace(self._tensor(model.outputs[index]), keys=self._keys(index)) for index in range(model.num_outputs)
         )

@@ -70,6 +70,7 @@ class Model:
         self._input_types = tuple(tensor.dtype for tensor in self.inputs)
         self._input_names = tuple(tensor.name for tensor in self.inputs)
         self._output_names = tuple(tensor.name for tensor in self.outputs)
+        self._input_maps = library.input_maps
         self._maps = tuple(tensor for tensor in self.outputs if tensor.keys)
         # Arrays of these are no arrays in C.
         self._has_packed = any(
@@ -259,6 +260,8 @@ class Model:
             if named:
                 raise InputError(f"model '{self.name}': inputs in a mapping and by keyword; expected one way")
             named, arrays = arrays[0], []
+        if any(self._input_maps) and mapping is not None:
+            named, arrays = self._without_maps(mapping), []
         names = [tensor.name for tensor in self.inputs]
         expected = ", ".join(f"'{name}'" for name in names) or "none"
         if len(arrays) > len(names):
@@ -274,6 +277,22 @@ class Model:
         if missing:
             raise InputError(f"model '{self.name}': no array for input {', '.join(missing)}; expected {expected}")
         return [by_name[name] for name in names]
+
+    def _without_maps(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """Inputs by name, with the keys and values of maps, which are dicts, in place of these."""
+        result = dict(feeds)
+        for index, name in enumerate(self._input_maps):
+            if name in result:
+                if not isinstance(feeds[name], Mapping):
+                    raise InputError(
+                        f"model '{self.name}', input '{name}': found {type(feeds[name]).__name__}, expected a dict"
+                    )
+                entries = sorted(feeds[name].items())
+                keys, values = self.inputs[index], self.inputs[index + 1]
+                for place, tensor in enumerate((keys, values)):
+                    result[tensor.name] = np.array([entry[place] for entry in entries], tensor.dtype)
+                del result[name]
+        return result
 
     def _prepare(self, value: Any, tensor: TensorInfo) -> np.ndarray:
         """Any array as one that the model can read: of its element type, dense, aligned; a copy only where needed."""

@@ -192,6 +192,9 @@ typedef struct onnxc_model {
   /* NULL; or for each output NULL, or keys: each row of the output then is a map from these to the row's elements. */
   const onnxc_keys *const *output_keys;
   int32_t makes_text; /* 1: runs make strings, so that the context must have memory for them */
+  /* NULL; or for each input NULL, or the name of the map that it is a part of: first its keys, ascending and each once,
+   * then its values. */
+  const char *const *input_maps;
 } onnxc_model;
 
 /* The model in a shared library; NULL where the library does not know this version of the interface. */

@@ -13,7 +13,7 @@ from .header import input_fields, output_fields, run_parameters, symbol_fields
 from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier
 from .profile import StepTable
 from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
-from .string_tables import key_tables, string_table
+from .string_tables import key_tables, map_names, string_table
 from .wrappers import emit_kernel_calls, emit_kernel_declarations, is_parallel
 
 #: Each may use those before it.
@@ -248,7 +248,7 @@ class _Emitter:
             lines.append(f"static const char *const symbol_names[] = {{{', '.join(map(c_string, program.symbols))}}};")
         if self.timed is not None and self.timed.rows:
             lines += self.timed.infos()
-        lines += key_tables(program.keys)
+        lines += [*key_tables(program.keys), *map_names(program.input_maps)]
         fields = {
             "abi_version": "ONNXC_ABI_VERSION",
             "struct_size": "sizeof(onnxc_model)",
@@ -269,6 +269,7 @@ class _Emitter:
             "run": "run",
             **(self.timed.fields() if self.timed else {}),
             **({"makes_text": "1"} if self.makes_text else {}),
+            **({"input_maps": "input_maps"} if program.input_maps else {}),
             **({"output_keys": "output_keys"} if program.keys else {}),
         }
         lines += ["", "static const onnxc_model model = {", *(f"  .{k} = {v}," for k, v in fields.items()), "};", ""]

@@ -109,6 +109,8 @@ class Program:
         For each output the keys of the maps that its rows are, empty where they are none; empty where none are.
     makes_text : bool
         Its kernels make strings, which need memory of their own.
+    input_maps : tuple
+        For each input the map that it is the keys, or then the values, of, or nothing; empty where there are none.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Program:
     strings: tuple[Constant, ...] = ()
     keys: tuple[tuple[int | str, ...], ...] = ()
     makes_text: bool = False
+    input_maps: tuple[str, ...] = ()
 
 
 def build_program(module: Module, kernels: Mapping[str, Kernel], symbols: Sequence[str], alignment: int) -> Program:
@@ -194,6 +197,7 @@ class _Builder:
             tuple(b.constant for b in self.strings.values() if b.constant is not None),
             main.attrs.get("keys", ()),
             any(kernel.makes_text for kernel in self.kernels.values()),
+            main.attrs.get("input_maps", ()),
         )
 
     def deliver(self, results: list[Buffer], types: Sequence[TensorType], names: Sequence[str]) -> list[Step]:

@@ -35,3 +35,9 @@ def key_tables(keys: Sequence[Sequence[int | str]]) -> list[str]:
     if pointers:
         lines.append(f"static const onnxc_keys *const output_keys[] = {{{', '.join(pointers)}}};")
     return lines
+
+
+def map_names(names: Sequence[str]) -> list[str]:
+    """Lines that define `input_maps`; none where no input is part of a map."""
+    texts = ", ".join(c_string(name) if name else "NULL" for name in names)
+    return [f"static const char *const input_maps[] = {{{texts}}};"] if names else []

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..op.base import FLOATS
 from ..relay.expr import Atom, Constant
+from ..relay.types import TensorType
 from .registry import Node, converter
 
 #: ONNX operators of one tensor that are one Relay operator.
@@ -125,7 +126,13 @@ def convert_variadic(node: Node) -> Any:
 def convert_cast(node: Node) -> Any:
     dtype = node.type(1).dtype if node.proto.op_type == "CastLike" else node.dtype_attr("to")
     attrs = {"saturate": bool(node.attr("saturate", 1)), "rounding": node.attr("round_mode", "up")}
-    x, source = node.input(0), node.type(0).dtype
+    return to_dtype(node, node.input(0), dtype, **attrs)
+
+
+def to_dtype(node: Node, x: Atom, dtype: str, **attrs: Any) -> Atom:
+    """A tensor as another element type, strings among them."""
+    assert isinstance(x.type, TensorType)
+    source = x.type.dtype
     if source == dtype:
         return x
     if source == "string":

@@ -122,6 +122,7 @@ class _Importer:
         self.versions = opset_versions(model, name)
         self.functions = {(f.domain, f.name): f for f in model.functions}
         self.symbols: set[str] = set()
+        self.input_maps: list[str] = []  # for each parameter of main the map whose keys or values it is, or nothing
         self.inlining: list[tuple[str, str]] = []  # functions of the model, from the outermost in
 
     def run(self) -> Module:
@@ -136,7 +137,7 @@ class _Importer:
             if value.name in scope.values:
                 raise CompileError("two inputs have this name", Location(tensor=value.name))
             if value.name not in initializers:
-                scope.values[value.name] = builder.param(value.name, self._type(value), Location(tensor=value.name))
+                scope.values[value.name] = self._input(value, builder)
         unknown = sorted(set(self.dims) - self.symbols)
         if unknown:
             raise CompileError(
@@ -150,9 +151,28 @@ class _Importer:
         names = tuple(v.name for v in graph.output)
         result = builder.tuple(outputs, "outputs") if len(outputs) != 1 else outputs[0]
         attrs: dict[str, Any] = {"outputs": names}
+        if any(self.input_maps):
+            attrs["input_maps"] = tuple(self.input_maps)
         if any(a in builder.row_keys for a in outputs):
             attrs["keys"] = tuple(builder.row_keys.get(a, ()) for a in outputs)
         return Module({"main": builder.function(result, **attrs)}, self.name)
+
+    def _input(self, value: onnx.ValueInfoProto, builder: FunctionBuilder) -> Atom:
+        """A parameter of main; a map is two, its keys and its values."""
+        location = Location(tensor=value.name)
+        if value.type.WhichOneof("value") != "map_type":
+            self.input_maps.append("")
+            return builder.param(value.name, self._type(value), location)
+        with located(location):
+            key, element = value.type.map_type.key_type, value.type.map_type.value_type
+            if not element.HasField("tensor_type"):
+                raise CompileError("the input is a map of maps or sequences", expected="a map to numbers or strings")
+            count = self._symbol("", value.name, 0)
+            types = [TensorType((count,), element_type(number)) for number in (key, element.tensor_type.elem_type)]
+        self.input_maps += [value.name] * 2
+        names = (f"{value.name}.keys", f"{value.name}.values")
+        parts: list[Atom] = [builder.param(n, t, location) for n, t in zip(names, types, strict=True)]
+        return builder.tuple(parts, value.name, location)
 
     def _check_outputs(self, outputs: Iterable[Atom]) -> None:
         """The outputs must have the element types that the model says; of its shapes many models are unsure."""

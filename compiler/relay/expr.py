@@ -149,7 +149,9 @@ class Function:
     """``fn (params) { let bindings; result }``.
 
     attrs: ``primitive`` (True: one kernel), ``outputs`` (names of the results of main), ``keys`` (for each
-    of them, of what maps its rows are: a tuple of strings or integers, empty where they are none; only where some are).
+    of them, of what maps its rows are: a tuple of strings or integers, empty where they are none; only where some are),
+    ``input_maps`` (for each parameter of main the name of the map that it is the keys, or then the values, of, or
+    nothing; only where there are some).
     """
 
     params: tuple[Var, ...]

@@ -1,10 +1,16 @@
-"""Sequences of maps as outputs: lists of dicts in Python, a matrix and its keys in C."""
+"""Maps: dicts in Python; in C their keys and values, or, as outputs, a matrix whose rows they are."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
 
 import onnxc
+from onnxc.runtime_stub.errors import InputError
 from tests.ml.graphs import NodeText, by_onnxruntime, model_of
 
 X = np.array([[0.5, 0.25, 1], [2, 3, 4]], np.float32)
@@ -30,3 +36,50 @@ def test_zip_map_gives_dicts() -> None:
         array = np.empty_like(X)
         assert loaded.run({"x": X}, {"words": array})["words"] is array
         np.testing.assert_array_equal(array, X)
+
+
+def map_model(operator: str, key: int, element: int, result: int, **attributes: Any) -> onnx.ModelProto:
+    value = helper.make_value_info("x", helper.make_map_type_proto(key, helper.make_tensor_type_proto(element, [])))
+    node = helper.make_node(operator, ["x"], ["y"], domain="ai.onnx.ml", **attributes)
+    graph = helper.make_graph([node], "g", [value], [helper.make_tensor_value_info("y", result, None)])
+    versions = [helper.make_opsetid("", 19), helper.make_opsetid("ai.onnx.ml", 1)]
+    return helper.make_model(graph, ir_version=9, opset_imports=versions)
+
+
+FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+
+#: Operator, types of key, value and result, attributes, the map, and the row.
+MAPS = [
+    (
+        "DictVectorizer",
+        STRING,
+        FLOAT,
+        FLOAT,
+        {"string_vocabulary": ["a", "c", "b", "z"]},
+        {"c": 8.0, "a": 4.0},
+        [4, 8, 0, 0],
+    ),
+    ("DictVectorizer", INT64, STRING, STRING, {"int64_vocabulary": [5, 1]}, {1: "one", 7: "none"}, ["", "one"]),
+    ("CastMap", INT64, FLOAT, FLOAT, {}, {7: 0.5, -1: 2.5}, [2.5, 0.5]),
+    (
+        "CastMap",
+        INT64,
+        FLOAT,
+        INT64,
+        {"cast_to": "TO_INT64", "map_form": "SPARSE", "max_map": 4},
+        {3: 9.0, 1: 2.0},
+        [0, 2, 0, 9],
+    ),
+    ("CastMap", INT64, STRING, FLOAT, {}, {2: "2.5", 1: "-1e3"}, [-1000, 2.5]),
+    ("CastMap", INT64, FLOAT, STRING, {"cast_to": "TO_STRING"}, {2: 2.5}, ["2.5"]),
+]
+
+
+@pytest.mark.parametrize("case", MAPS, ids=[f"{c[0]}{i}" for i, c in enumerate(MAPS)])
+def test_maps_as_inputs(case: Any) -> None:
+    operator, key, element, result, attributes, entries, expected = case
+    with onnxc.compile(map_model(operator, key, element, result, **attributes), jobs=1) as model:
+        assert model({"x": entries})["y"].tolist() == model(x=entries)["y"].tolist() == [expected]
+        assert [tensor.name for tensor in model.inputs] == ["x.keys", "x.values"]
+        with pytest.raises(InputError, match="expected a dict"):
+            model(x=[1])
