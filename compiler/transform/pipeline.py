@@ -13,6 +13,7 @@ from ..relay.verifier import verify
 from .attention import attention
 from .base import Pass, PassContext
 from .block_layout import block_layout
+from .blockwise_weights import blockwise_weights
 from .common_subexpressions import common_subexpressions
 from .dead_code import dead_code
 from .fold_batch_norm import fold_batch_norm
@@ -34,6 +35,7 @@ from .winograd import winograd
 #: In the order in which they run. Each runs from its level on.
 PIPELINE: tuple[Pass, ...] = (
     inline_constant_if,
+    blockwise_weights,
     integer_kernels,
     quantized_scales,
     fold_constants,
