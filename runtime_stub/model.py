@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from types import TracebackType
 from typing import Any
 
@@ -176,12 +177,13 @@ class Model:
         library = self._library  # held here, so that close() in another thread cannot unload it under the run
         if library is None:
             raise RunError(f"model '{self.name}' is closed")
-        inputs = []
-        for index, (array, dtype) in enumerate(zip(values, self._input_types, strict=True)):
+        # There are as many values as inputs; to have zip count them takes a tenth of a microsecond each time.
+        inputs = values
+        for array, dtype in zip(values, self._input_types):  # noqa: B905
             # carray: dense in row-major order, aligned, and writable, which is not needed but costs no more to ask.
             if type(array) is not np.ndarray or array.dtype != dtype or not array.flags.carray:
-                array = self._prepare(array, self.inputs[index])
-            inputs.append(array)
+                inputs = [self._prepare(value, tensor) for value, tensor in zip(values, self.inputs, strict=True)]
+                break
         shapes = tuple([array.shape for array in inputs])
         plan = self._plans.get(shapes)
         if plan is None:
@@ -212,11 +214,11 @@ class Model:
             library.give_context(context)
         if status != abi.OK:
             raise RunError(f"model '{self.name}': {library.status_text(status)} (status {status})")
-        results: dict[str, Any] = dict(zip(self._output_names, outputs, strict=True))
+        results: dict[str, Any] = dict(zip(self._output_names, outputs))  # noqa: B905
         for tensor in self._maps:
             if given is None or tensor.name not in given:
                 rows = results[tensor.name].tolist()
-                results[tensor.name] = [dict(zip(tensor.keys, row, strict=True)) for row in rows]
+                results[tensor.name] = list(map(dict, map(zip, repeat(tensor.keys), rows)))
         return results
 
     def _pack(self, tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
@@ -367,7 +369,7 @@ class Model:
 
     # ------------------------------------------------------------------------------------------------ outputs
 
-    def _outputs(self, plan: _Plan, inputs: list[np.ndarray], given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def _outputs(self, plan: _Plan, inputs: Sequence[np.ndarray], given: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The caller's arrays, checked, and new ones for the other outputs."""
         for name in given:
             if name not in self._output_names:

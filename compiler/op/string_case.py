@@ -6,6 +6,7 @@ The table: `codes`, sorted characters; in place of codes[i] come bytes[starts[i]
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from .base import CSource, FusionKind, Op, check_dtype, register, tensors
 from .c_source import PROLOGUE, dimension_text, parameters
 
 
+@cache
 def case_table(upper: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Codes, starts and bytes for Unicode's large or small letters, whatever stands around them."""
     codes, starts, text = [], [0], b""
