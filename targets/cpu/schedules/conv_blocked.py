@@ -68,9 +68,8 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, kno
         most = min(most, 8)  # each pixel needs a vector load, not a broadcast: larger tiles only spill
     sizes = [b.extent(sch, s) for s in spatial]
     height, width = sizes[-2] if len(sizes) > 1 else 1, sizes[-1]
-    rows, columns = knobs.choose(
-        "conv.tile", pixel_tiles(height, width, 2 * most), usual_pixel_tile(height, width, most)
-    )
+    usual = usual_pixel_tile(height, width, most)
+    rows, columns = knobs.choose("conv.tile", sorted({*pixel_tiles(height, width, 2 * most), usual}), usual)
     outer: list[Any] = list(spatial)
     inner: list[Any] = []
     for axis, tile in ((-1, columns), *(((-2, rows),) if len(sizes) > 1 else ())):

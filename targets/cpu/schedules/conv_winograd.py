@@ -84,8 +84,8 @@ def _multiply(sch: Any, product: Any, target: Target, knobs: Knobs) -> None:
     assert block is not None
     count = b.extent(sch, tiles)
     most = max(1, accumulators(target) // max(1, block // target.lanes()))
-    options = [d for d in divisors(count) if d <= 2 * most]
-    size = knobs.choose("winograd.tile", options, usual_pixel_tile(1, count, most)[1])
+    usual = usual_pixel_tile(1, count, most)[1]
+    size = knobs.choose("winograd.tile", sorted({*(d for d in divisors(count) if d <= 2 * most), usual}), usual)
     outer, inner = sch.split(tiles, [None, size])
     sch.reorder(i, j, outer, chunk, channel, inner, lane)
     sch.unroll(inner)
