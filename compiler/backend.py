@@ -52,7 +52,7 @@ class CompiledModel(BackendRep):
         self._parameters: list[str] = []
         self._compiled: dict[tuple[Any, ...], onnxc.Model] = {}
         try:
-            self._compiled[()] = onnxc.compile(model, **options)
+            self._compiled[()] = self._compile(model)
         except RunTimeValueError as error:
             if not error.inputs:
                 raise
@@ -83,6 +83,9 @@ class CompiledModel(BackendRep):
         outputs = compiled.run(feeds)
         return namedtupledict("Outputs", self._outputs)(*(outputs[name] for name in self._outputs))
 
+    def _compile(self, model: onnx.ModelProto) -> onnxc.Model:
+        return onnxc.compile(model, **self._options)
+
     def _specialised(self, feeds: Mapping[str, Any]) -> onnxc.Model:
         """The model compiled for the values of its parameters."""
         while True:
@@ -94,7 +97,7 @@ class CompiledModel(BackendRep):
             if key in self._compiled:
                 return self._compiled[key]
             try:
-                self._compiled[key] = onnxc.compile(with_constants(self._model, values), **self._options)
+                self._compiled[key] = self._compile(with_constants(self._model, values))
             except RunTimeValueError as error:
                 found = [name for name in error.inputs if name not in values]
                 if not found or any(np.size(feeds.get(name, ())) > PARAMETER_LIMIT for name in found):

@@ -18,8 +18,18 @@ import onnx
 from onnx.backend.test.runner import Runner
 
 from onnxc.backend import CompiledModel, OnnxcBackend
+from tests.backend.cross import cross_backend
 
-PASSING = Path(__file__).with_name("passing.txt")
+HERE = Path(__file__).parent
+
+#: Targets whose results are kept: this machine, and one of each other family, which QEMU runs.
+TARGETS = ("host", "aarch64", "cortex-m4")
+
+
+def list_of(target: str) -> Path:
+    """The list of the cases that pass on a target."""
+    return HERE / ("passing.txt" if target == "host" else f"passing_{target}.txt")
+
 
 _HEADER = "# onnx "
 
@@ -33,13 +43,14 @@ class SingleProcessBackend(OnnxcBackend):
 
 
 @cache
-def cases() -> dict[str, Callable[[], None]]:
+def cases(target: str = "host") -> dict[str, Callable[[], None]]:
     """Name of each case -> function that runs it and raises where it fails."""
     # The package draws the inputs of its node tests as it is imported, and keeps copies of whole networks' data.
     os.environ.setdefault("ONNX_HOME", tempfile.mkdtemp(prefix="onnxc-onnx-home-"))
     np.random.seed(0)
     found = {}
-    for class_name, tests in Runner(SingleProcessBackend).test_cases.items():
+    backend = SingleProcessBackend if target == "host" else cross_backend(target)
+    for class_name, tests in Runner(backend).test_cases.items():
         kind = re.sub(r"^OnnxBackend|ModelTest$", "", class_name)
         kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind).lower().replace("py-torch", "pytorch")
         for name in dir(tests):
@@ -52,19 +63,21 @@ def _runner(tests: type, name: str) -> Callable[[], None]:
     return lambda: getattr(tests(), name)()
 
 
-def passing() -> tuple[str, ...]:
+def passing(target: str = "host") -> tuple[str, ...]:
     """The names in the list, sorted."""
-    return tuple(line for line in PASSING.read_text().split("\n") if line and not line.startswith("#"))
+    path = list_of(target)
+    lines = path.read_text().split("\n") if path.exists() else []
+    return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 def listed_version() -> tuple[int, ...]:
     """The version of onnx that the list was made with."""
-    return version_of(PASSING.read_text().split("\n", 1)[0].removeprefix(_HEADER))
+    return version_of(list_of("host").read_text().split("\n", 1)[0].removeprefix(_HEADER))
 
 
 def version_of(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:2])
 
 
-def write_passing(names: Iterable[str]) -> None:
-    PASSING.write_text(f"{_HEADER}{onnx.__version__}\n" + "".join(f"{name}\n" for name in sorted(set(names))))
+def write_passing(names: Iterable[str], target: str = "host") -> None:
+    list_of(target).write_text(f"{_HEADER}{onnx.__version__}\n" + "".join(f"{name}\n" for name in sorted(set(names))))

@@ -3,6 +3,7 @@
     python -m tests.backend.update                 cases that are not in the list
     python -m tests.backend.update --all           all cases
     python -m tests.backend.update node/test_conv  cases whose name has one of these in it
+    python -m tests.backend.update --target aarch64  of those that pass here, cases that are not in that target's list
 
 The list can only grow: a case in it that fails is reported, and stays. A case that crashes, or takes too long, costs
 only the process that ran it.
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from tests.backend.suite import cases, passing, write_passing
+from tests.backend.suite import TARGETS, cases, passing, write_passing
 
 
 @dataclass
@@ -40,19 +41,19 @@ class Worker:
         self.connection.close()
 
 
-def start_worker() -> Worker:
+def start_worker(target: str) -> Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs,), daemon=True)
+    process = context.Process(target=serve, args=(theirs, target), daemon=True)
     process.start()
     theirs.close()
     return Worker(process, ours)
 
 
-def serve(connection: Connection) -> None:
+def serve(connection: Connection, target: str) -> None:
     """Take names, send back an empty text, or what went wrong."""
     warnings.simplefilter("ignore")
-    all_cases = cases()
+    all_cases = cases(target)
     connection.send("ready")
     while True:
         try:
@@ -67,10 +68,10 @@ def serve(connection: Connection) -> None:
             connection.send(f"{type(error).__name__}: {text}")
 
 
-def run_cases(names: Sequence[str], count: int, limit: float) -> Iterator[tuple[str, str]]:
+def run_cases(names: Sequence[str], count: int, limit: float, target: str) -> Iterator[tuple[str, str]]:
     """Run cases in processes; each name with an empty text, or what went wrong, as they end."""
     waiting = collections.deque(names)
-    workers = [start_worker() for _ in range(min(count, len(names)))]
+    workers = [start_worker(target) for _ in range(min(count, len(names)))]
     for worker in workers:
         worker.deadline = time.monotonic() + 300  # to import TVM and to generate the cases
     while workers:
@@ -89,7 +90,7 @@ def run_cases(names: Sequence[str], count: int, limit: float) -> Iterator[tuple[
                 worker.stop()
                 del workers[index]
                 if waiting:
-                    worker = start_worker()
+                    worker = start_worker(target)
                     worker.deadline = time.monotonic() + 300
                     workers.append(worker)
             elif waiting:
@@ -120,21 +121,24 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
     parser.add_argument("--limit", type=float, default=120, help="seconds for a case")
     parser.add_argument("--failures", metavar="FILE", help="write the failing cases and their reasons to a file")
+    parser.add_argument("--target", choices=TARGETS, default="host", help="run them on that, in QEMU")
     options = parser.parse_args()
 
-    listed = set(passing())
-    everything = list(cases())
+    listed = set(passing(options.target))
+    everything = list(cases(options.target))
+    if options.target != "host" and not options.words:  # what does not pass here will not elsewhere
+        everything = [name for name in everything if name in set(passing())]
     chosen = [n for n in everything if any(w in n for w in options.words)] if options.words else everything
     chosen = [name for name in chosen if options.all or options.words or name not in listed]
     results: dict[str, str] = {}
-    for name, message in run_cases(chosen, options.jobs, options.limit):
+    for name, message in run_cases(chosen, options.jobs, options.limit, options.target):
         results[name] = message
         if sys.stderr.isatty():
             print(f"\r{len(results)}/{len(chosen)} ", end="", file=sys.stderr, flush=True)
 
     failures = {name: message for name, message in sorted(results.items()) if message}
     passed = set(results) - set(failures)
-    write_passing(listed | passed)
+    write_passing(listed | passed, options.target)
     if options.failures:
         with open(options.failures, "w") as file:
             file.writelines(f"{name}\t{message}\n" for name, message in failures.items())

@@ -21,6 +21,7 @@ import pytest
 from onnxc.artifact.link import runtime_files
 from onnxc.artifact.toolchain import Compiler, find_compiler
 from onnxc.diagnostics import CompileError
+from onnxc.runtime_stub import element_types
 from onnxc.target import Target
 
 HERE = Path(__file__).resolve().parent
@@ -51,6 +52,16 @@ _DTYPES = {
     (5, 64): np.complex64,
     (5, 128): np.complex128,
     (6, 8): np.bool_,
+    (0, 4): ml_dtypes.int4,
+    (0, 2): ml_dtypes.int2,
+    (1, 4): ml_dtypes.uint4,
+    (1, 2): ml_dtypes.uint2,
+    (10, 8): ml_dtypes.float8_e4m3fn,
+    (11, 8): ml_dtypes.float8_e4m3fnuz,
+    (12, 8): ml_dtypes.float8_e5m2,
+    (13, 8): ml_dtypes.float8_e5m2fnuz,
+    (14, 8): ml_dtypes.float8_e8m0fnu,
+    (17, 4): ml_dtypes.float4_e2m1fn,
 }
 _CODES = {np.dtype(dtype): key for key, dtype in _DTYPES.items()}
 
@@ -99,8 +110,9 @@ def pack(arrays: Sequence[np.ndarray]) -> bytes:
     parts = [np.int64(len(arrays)).tobytes()]
     for array in arrays:
         code, bits = _CODES[array.dtype]
-        parts.append(np.array([code, bits, array.ndim, *array.shape, array.nbytes], "<i8").tobytes())
-        parts.append(np.ascontiguousarray(array).tobytes() + bytes(-array.nbytes % 8))
+        data = element_types.pack(np.ascontiguousarray(array), bits) if bits < 8 else np.ascontiguousarray(array)
+        parts.append(np.array([code, bits, array.ndim, *array.shape, data.nbytes], "<i8").tobytes())
+        parts.append(data.tobytes() + bytes(-data.nbytes % 8))
     return b"".join(parts)
 
 
@@ -113,7 +125,13 @@ def unpack(data: bytes) -> list[np.ndarray]:
         shape = tuple(int(word) for word in words[at + 3 : at + 3 + rank])
         size = int(words[at + 3 + rank])
         at += 4 + rank
-        arrays.append(np.frombuffer(data, np.uint8, size, 8 * at).view(_DTYPES[code, bits]).reshape(shape).copy())
+        found = np.frombuffer(data, np.uint8, size, 8 * at)
+        array = np.empty(shape, _DTYPES[code, bits])
+        if bits < 8:
+            element_types.unpack(found, bits, array.dtype.name, array)
+        else:
+            array.reshape(-1).view(np.uint8)[:] = found
+        arrays.append(array)
         at += -(-size // 8)
     assert 8 * at == len(data)
     return arrays

@@ -17,9 +17,9 @@ static const int64_t *read_tensor(const int64_t *word, DLTensor *tensor) {
 }
 
 static size_t bytes_of(const onnxc_tensor_info *info, const int64_t *shape) {
-  size_t size = (info->dtype.bits + 7u) / 8u;
-  for (int32_t axis = 0; axis < info->ndim; ++axis) size *= (size_t)shape[axis];
-  return size;
+  size_t bits = info->dtype.bits;
+  for (int32_t axis = 0; axis < info->ndim; ++axis) bits *= (size_t)shape[axis];
+  return (bits + 7u) / 8u;
 }
 
 /* Room for all outputs in the form of a tensor file, with its descriptors pointing into it. */
