@@ -100,6 +100,7 @@ def as_element_type(array: np.ndarray, name: str, dtype: np.dtype[Any]) -> np.nd
     same_bits = (
         found.name == name
         or (extension and found == np.dtype(plain))
+        or (extension and found == np.dtype(f"V{dtype.itemsize}"))  # what numpy.load makes of such arrays
         or (name == "uint8" and found.name.startswith("float8_"))
     )
     if not same_bits:
@@ -129,12 +130,12 @@ def pack(array: np.ndarray, bits: int) -> np.ndarray:
 
 
 def unpack(packed: np.ndarray, bits: int, name: str, array: np.ndarray) -> None:
-    """The inverse of `pack`, into an array; integers of type `name` that have a sign get it back."""
+    """The inverse of `pack`, into an array of elements of type `name`; those of int8 get their sign back."""
     each, mask = 8 // bits, (1 << bits) - 1
     elements = np.empty(len(packed) * each, np.uint8)
     for place in range(each):
         elements[place::each] = packed >> (place * bits) & mask
-    if name.startswith("int"):
+    if name.startswith("int") and array.dtype == np.int8:
         sign = 1 << (bits - 1)
         elements = (elements ^ sign) - np.uint8(sign)
     array.reshape(-1).view(np.uint8)[:] = elements[: array.size]

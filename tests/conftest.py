@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -21,12 +22,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--update-goldens", action="store_true", help="write what the compiler gives now into the golden text cases"
     )
 
+    parser.addoption("--record-operators", metavar="FILE", help="add the operators that passing tests run to a file")
+
 
 _CACHE = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the session a cache of its own, which is empty at its beginning and shared by all its processes."""
+    """Give the session a cache of its own, which is empty at its beginning and shared by all its processes.
+
+    And record operators, if that is asked for.
+    """
+    path = config.getoption("--record-operators")
+    if path:
+        from tests.recording import Recorder
+
+        config.pluginmanager.register(Recorder(Path(path)))
     if "ONNXC_CACHE_DIR" not in os.environ:  # else the user's, or that of the process that started this one
         os.environ["ONNXC_CACHE_DIR"] = config.stash[_CACHE] = tempfile.mkdtemp(prefix="onnxc-cache-")
 

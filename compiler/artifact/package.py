@@ -13,6 +13,7 @@ from ..diagnostics import CompileError
 from ..executor.emit import EXTERNAL_WEIGHTS_HEAD, emit_model, program_kernels
 from ..executor.header import emit_header
 from ..kernel.elf import global_symbols
+from ..relay.types import in_memory
 from ..store import Store
 from .compiled import Compiled
 from .link import Parts, object_files, runtime_files, shared_library, source_tree, static_library
@@ -230,7 +231,7 @@ def _write_weights(compiled: Compiled, path: Path, head: bytes = b"") -> None:
         file.write(head)
         for constant in program.weights:
             file.seek(len(head) + program.weight_offsets[constant.digest])
-            np.ascontiguousarray(constant.array).tofile(file)
+            np.ascontiguousarray(in_memory(constant.array)).tofile(file)
         file.truncate(len(head) + program.weights_size)
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..relay.expr import Constant
-from .registry import Node, converter
+from .convert_random import uniform
+from .registry import Node, converter, number
 
 #: ONNX operator -> Relay operator, and the attributes that they share, with ONNX's defaults.
 _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -95,16 +96,24 @@ def _clip(node: Node, x: Any, bounds: dict[str, Any]) -> Any:
 
 @converter("Dropout")
 def convert_dropout(node: Node) -> Any:
-    """Inference: the data itself, and a mask of True. Before opset 7, `is_test` may be 0 in models for inference."""
-    training = node.opset >= 12 and node.has_input(2) and node.static_array(2).any()
-    if training and (not node.has_input(1) or node.static_array(1).any()):
-        raise node.error(
-            "training_mode is true, and the ratio is not 0",
-            expected="a model for inference",
-            remedy="export the model in evaluation mode",
-        )
+    """Inference: the data itself, and a mask of True. Before opset 7, `is_test` may be 0 in models for inference.
+
+    In training mode a share of the elements becomes 0, drawn as `op.philox` says, and the others greater for it.
+    """
+    if node.opset >= 12 and node.has_input(2) and node.static_array(2).any():
+        ratio = float(number(node.static_array(1))) if node.has_input(1) else 0.5
+        if ratio != 0:
+            return _dropped(node, ratio)
     if not node.has_output(1):
         return node.input(0)
     # Up to opset 9 the mask has the data's element type.
     dtype = "bool" if node.opset >= 10 else node.type(0).dtype
     return [node.input(0), node.call("full", shape=node.type(0).shape, value=1, dtype=dtype)]
+
+
+def _dropped(node: Node, ratio: float) -> Any:
+    x, dtype = node.input(0), node.type(0).dtype
+    kept = node.call("less_equal", node.constant(ratio, "float32"), uniform(node, node.type(0).shape, "float32"))
+    factor = 0.0 if ratio >= 1 else 1 / (1 - ratio)
+    scaled = node.call("multiply", x, node.constant(factor, dtype))
+    return [node.call("where", kept, scaled, node.constant(0, dtype)), kept][: 1 + node.has_output(1)]

@@ -19,7 +19,7 @@ from tvm.tirx import transform as tirx_transform
 
 from ..op.small_float import SMALL_FLOATS
 from ..relay.dimension import Dim, Dimension, fold
-from ..relay.types import DTYPES, TensorType
+from ..relay.types import DTYPES, TensorType, in_memory
 from .knobs import Knobs
 
 __all__ = [
@@ -331,4 +331,4 @@ def storage_bits(array: np.ndarray, dtype: str) -> np.ndarray:
     storage = _STORAGE.get(dtype, dtype)
     if storage == dtype:
         return array
-    return array.astype(storage) if "int" in dtype else array.view(storage)
+    return in_memory(array) if "int" in dtype else array.view(storage)

@@ -133,6 +133,13 @@ def dtype_name(dtype: np.dtype) -> str:
     return name
 
 
+def in_memory(array: np.ndarray) -> np.ndarray:
+    """An array as it lies in memory: of an integer of less than a byte the byte has the value, not just the bits."""
+    name = dtype_name(array.dtype)
+    small = DTYPES[name][1] < 8 and "int" in name
+    return array.astype(np.uint8 if name.startswith("u") else np.int8) if small else array
+
+
 def type_of_array(array: np.ndarray) -> TensorType:
     return TensorType(array.shape, dtype_name(array.dtype))
 

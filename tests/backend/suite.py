@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from onnx.backend.test.loader import load_model_tests
 from onnx.backend.test.runner import Runner
 
 from onnxc.backend import CompiledModel, OnnxcBackend
@@ -61,6 +62,17 @@ def cases(target: str = "host") -> dict[str, Callable[[], None]]:
 
 def _runner(tests: type, name: str) -> Callable[[], None]:
     return lambda: getattr(tests(), name)()
+
+
+def models() -> dict[str, onnx.ModelProto]:
+    """The models of the onnx package's cases, by the names of `tests.backend.suite`."""
+    cases()  # seeds numpy before the cases are made
+    found = {}
+    for kind in ("node", "simple", "pytorch-converted", "pytorch-operator"):
+        for case in load_model_tests(kind=kind):
+            path = Path(case.model_dir or "", "model.onnx")
+            found[f"{kind}/{case.name}"] = case.model if case.model is not None else onnx.load(path)
+    return found
 
 
 def passing(target: str = "host") -> tuple[str, ...]:

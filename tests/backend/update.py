@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from tests.backend.suite import TARGETS, cases, passing, write_passing
+from tests.backend.suite import TARGETS, cases, models, passing, write_passing
+from tests.operators import uses_of
 
 
 @dataclass
@@ -114,6 +115,19 @@ def _outcome(worker: Worker, ready: bool, limit: float) -> tuple[str, bool] | No
     return None
 
 
+def representative_cases(names: Sequence[str]) -> list[str]:
+    """The first case of each operator and element type."""
+    found = models()
+    seen: set[tuple[str, str, str]] = set()
+    chosen = []
+    for name in names:
+        uses = {(u.domain, u.operator, u.dtype) for u in uses_of(found[name])} if name in found else set()
+        if not uses <= seen:
+            chosen.append(name)
+            seen |= uses
+    return chosen
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("words", nargs="*", help="run the cases whose names have one of these in them")
@@ -121,6 +135,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
     parser.add_argument("--limit", type=float, default=120, help="seconds for a case")
     parser.add_argument("--failures", metavar="FILE", help="write the failing cases and their reasons to a file")
+    parser.add_argument(
+        "--representative", action="store_true", help="only one case for each operator and element type"
+    )
     parser.add_argument("--target", choices=TARGETS, default="host", help="run them on that, in QEMU")
     options = parser.parse_args()
 
@@ -128,11 +145,15 @@ def main() -> int:
     everything = list(cases(options.target))
     if options.target != "host" and not options.words:  # what does not pass here will not elsewhere
         everything = [name for name in everything if name in set(passing())]
+    if options.representative:
+        everything = representative_cases(everything)
     chosen = [n for n in everything if any(w in n for w in options.words)] if options.words else everything
     chosen = [name for name in chosen if options.all or options.words or name not in listed]
     results: dict[str, str] = {}
     for name, message in run_cases(chosen, options.jobs, options.limit, options.target):
         results[name] = message
+        if len(results) % 20 == 0:  # a run that is stopped shall not have been for nothing
+            write_passing(listed | {name for name, message in results.items() if not message}, options.target)
         if sys.stderr.isatty():
             print(f"\r{len(results)}/{len(chosen)} ", end="", file=sys.stderr, flush=True)
 

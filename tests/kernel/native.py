@@ -24,7 +24,7 @@ from onnxc.kernel.schedule import REFUSALS
 from onnxc.relay.builder import FunctionBuilder
 from onnxc.relay.dimension import Dim, Dimension, evaluate
 from onnxc.relay.expr import Atom, Call, Constant, Function, Module
-from onnxc.relay.types import DTYPES, TensorType
+from onnxc.relay.types import DTYPES, TensorType, in_memory
 from onnxc.target import Target
 from onnxc.transform.pipeline import PIPELINE, PassContext, run_pipeline
 from tests.compilers import COMPILER
@@ -179,7 +179,7 @@ class _Memory:
         self._start = MARGIN + -(self._bytes.ctypes.data + MARGIN) % 64
         self.data = self._bytes[self._start : self._start + size]
         if array is not None:
-            self.data[:] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+            self.data[:] = np.ascontiguousarray(in_memory(array)).reshape(-1).view(np.uint8)
 
     @property
     def pointer(self) -> ctypes.c_void_p:
@@ -216,7 +216,7 @@ def run(library: ctypes.CDLL, compiled: Compiled, arrays: Sequence[np.ndarray], 
             assert function(*arguments, *map(ctypes.c_int32, part)) == 0
     for index, (memory, array) in enumerate(zip(inputs, arrays, strict=True)):
         memory.check_margin(f"input {index}")
-        same = bytes(memory.data) == np.ascontiguousarray(array).tobytes()
+        same = bytes(memory.data) == in_memory(array).tobytes()
         assert same or index == kernel.inplace, f"input {index} was overwritten"
     for what, memories in (("output", outputs), ("workspace", workspaces)):
         for index, memory in enumerate(memories):

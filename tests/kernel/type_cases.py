@@ -40,6 +40,7 @@ def _casts(g: Graph) -> list[Atom]:
     made = [g("cast", g.input("N", 37), dtype=d) for d in (*SMALL_FLOATS, *PACKED)]
     return [
         *made,
+        *(g("cast", g.input("N", 37, dtype=d), dtype="float32") for d in PACKED),
         *(g("cast", g("cast", g.input("N", 37, dtype="int8"), dtype=d), dtype="float32") for d in SMALL_FLOATS),
         *(g("cast", g("cast", g.input("N", 37), dtype=d), dtype=h) for d in SMALL_FLOATS for h in halves),
     ]

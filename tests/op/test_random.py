@@ -85,3 +85,18 @@ def test_bernoulli_and_multinomial() -> None:
     found = [[(row == k).mean() for k in range(3)] for row in out["m"]]
     np.testing.assert_allclose(found, shares, atol=0.015)
     assert not (out["m"][1] == 1).any()
+
+
+def test_dropout_in_training() -> None:
+    model = onnx.parser.parse_model(
+        """<ir_version: 10, opset_import: ["" : 22]>
+        g (float[100, 1000] x) => (float[100, 1000] y, bool[100, 1000] mask) {
+            ratio = Constant<value = float {0.25}>()
+            training = Constant<value = bool {1}>()
+            y, mask = Dropout<seed = 3>(x, ratio, training)
+        }"""
+    )
+    x = np.full((100, 1000), 3.0, np.float32)
+    out = onnxc.compile(model, jobs=1)(x)
+    assert abs(out["mask"].mean() - 0.75) < 0.01
+    np.testing.assert_allclose(out["y"], np.where(out["mask"], 4.0, 0.0), rtol=1e-6)

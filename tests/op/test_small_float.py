@@ -128,3 +128,19 @@ def test_moves_of_small_and_complex_elements() -> None:
         for name, want in (("y", x.T), ("same", x), ("twice", np.concatenate([x, x]))):
             assert out[name].dtype == x.dtype
             assert out[name].tobytes() == np.ascontiguousarray(want).tobytes(), (dtype, name)
+
+
+def test_weights_of_less_than_a_byte() -> None:
+    """What is not folded lies in the artifact, where kernels read it."""
+    w = np.random.default_rng(0).integers(-8, 8, (10, 11)).astype(ml_dtypes.int4)
+    graph = onnx.parser.parse_graph(
+        """g (float[10, 11] x) => (float[10, 11] y) {
+            scale = Constant<value = float {0.5}>()
+            d = DequantizeLinear(w, scale)
+            y = Mul(d, x)
+        }"""
+    )
+    graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    out = onnxc.compile(model, level=0, jobs=1)(np.ones(w.shape, np.float32))
+    np.testing.assert_array_equal(out["y"], w.astype(np.float32) / 2)

@@ -268,6 +268,10 @@ def test_element_types(library: Library, with_ml_dtypes: bool, monkeypatch: pyte
             result = outputs["out_" + tensor.name]
             assert result.dtype == tensor.dtype
             np.testing.assert_array_equal(result.view(feeds[tensor.name].dtype), feeds[tensor.name])
+    stored = {n: a.view(f"V{a.itemsize}") if hasattr(ml_dtypes, n) else a for n, a in feeds.items()}
+    for name, result in model(stored).items():
+        given = feeds[name.removeprefix("out_")]
+        np.testing.assert_array_equal(result.view(given.dtype), given, name)
     assert model({**feeds, "uint8": feeds["float8_e5m2"]})["out_uint8"].tobytes() == feeds["float8_e5m2"].tobytes()
     with pytest.raises(InputError, match="input 'bfloat16': found element type float16, expected bfloat16"):
         model({**feeds, "bfloat16": feeds["float16"]})
