@@ -80,6 +80,39 @@ static inline void @symbol@_tree(const @real@ *block, @real@ *sums, const @symbo
 }}
 """
 
+
+def _vectors(size: int) -> str:
+    """The loop over splits with vectors of so many bytes, as many as there are rows in a block."""
+    lanes = size // 4
+    numbers = range(BIT_BLOCK // lanes)
+
+    def splat(value: str) -> str:
+        return f"{{{', '.join([value] * lanes)}}}"
+
+    lines = [
+        f"  typedef float floats __attribute__((vector_size({size}), aligned(4), may_alias));",
+        f"  typedef int32_t words __attribute__((vector_size({size}), aligned(4), may_alias));",
+        f"  words left0 = {splat('-1')}, {', '.join(f'left{n} = left0' for n in numbers[1:])};",
+        "  for (; node < end; node += 3) {",
+        "    const floats *slot = (const floats *)(const void *)(block + node[1] * @block@);",
+        "    const int32_t s = (int32_t)node[2];",
+        f"    const words stay = {splat('s')};",
+        "    float t;",
+        "    memcpy(&t, node, sizeof t);",
+        f"    const floats threshold = {splat('t')}; /* a comparison that holds is a word of ones */",
+        *(f"    left{n} &= stay | (slot[{n}] <= threshold);" for n in numbers),
+        "  }",
+        *(f"  memcpy(left + {n * lanes}, &left{n}, sizeof left{n});" for n in numbers),
+    ]
+    return "\n".join(lines)
+
+
+_PORTABLE = f"""\
+#if defined(__AVX__)
+{_vectors(32)}
+#elif defined(__GNUC__)
+{_vectors(16)}"""
+
 BITS = """
 #if defined(__AVX512F__) && defined(__AVX512CD__)
 #include <immintrin.h>
@@ -112,6 +145,8 @@ static inline void @symbol@_bits(const float *block, float *sums, const uint32_t
   }
 #else
   uint32_t left[@block@];
+@vectors@
+#else
   for (int32_t r = 0; r < @block@; ++r) left[r] = UINT32_MAX;
   for (; node < end; node += 3) {
     const float *slot = block + node[1] * @block@;
@@ -120,6 +155,7 @@ static inline void @symbol@_bits(const float *block, float *sums, const uint32_t
     memcpy(&threshold, node, sizeof threshold);
     for (int32_t r = 0; r < @block@; ++r) left[r] &= slot[r] <= threshold ? UINT32_MAX : stay;
   }
+#endif
   for (int32_t r = 0; r < @block@; ++r) {
     const uint32_t lowest = left[r] & (0u - left[r]);
 #if defined(__GNUC__)
@@ -133,7 +169,7 @@ static inline void @symbol@_bits(const float *block, float *sums, const uint32_t
   }
 #endif
 }
-"""
+""".replace("@vectors@", _PORTABLE)
 
 ROWS = """
 int32_t @symbol@(@parameters@, int32_t begin, int32_t end) {

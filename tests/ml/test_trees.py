@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,17 @@ def agree(nodes: list[NodeText], outputs: dict[str, Any], rows: tuple[int, ...] 
         for count in rows:
             inputs = {"x": halves(count, FEATURES).astype(dtype)}
             check(loaded.run(inputs), by_onnxruntime(model, inputs))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the targets are for x86-64")
+@pytest.mark.parametrize("target", ["x86-64-v2", "x86-64-v3"])
+def test_other_vectors(target: str) -> None:
+    """Blocks of rows are done by the vectors that the target has."""
+    trees = random_trees("target", trees=5, leaves=32, features=FEATURES, targets=1)
+    model = model_of([regressor("y", **trees, n_targets=1)], {"x": halves(1, FEATURES)}, {"y": "f4"})
+    inputs = {"x": halves(70, FEATURES)}
+    with onnxc.compile(model, target=target, jobs=1) as loaded:
+        check(loaded.run(inputs), by_onnxruntime(model, inputs))
 
 
 def regressor(name: str, **attributes: Any) -> NodeText:
