@@ -14,7 +14,7 @@ from onnxc.target import Target
 
 from . import blocks as b
 from .generic import schedule_elementwise
-from .tiles import accumulators, pixel_tiles, usual_pixel_tile
+from .tiles import accumulators, pixel_tile, pixel_tiles, usual_pixel_tile
 
 
 def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
@@ -68,7 +68,8 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, kno
         most = min(most, 8)  # each pixel needs a vector load, not a broadcast: larger tiles only spill
     sizes = [b.extent(sch, s) for s in spatial]
     height, width = sizes[-2] if len(sizes) > 1 else 1, sizes[-1]
-    usual = usual_pixel_tile(height, width, most)
+    # Sums of depthwise windows are short: few of them in flight are better than any without a register.
+    usual = (pixel_tile if depthwise else usual_pixel_tile)(height, width, most)
     rows, columns = knobs.choose("conv.tile", sorted({*pixel_tiles(height, width, 2 * most), usual}), usual)
     outer: list[Any] = list(spatial)
     inner: list[Any] = []
