@@ -24,6 +24,7 @@ from .halo import halo
 from .inline_constant_if import inline_constant_if
 from .inplace import inplace
 from .integer_kernels import integer_kernels
+from .lookup_tables import lookup_tables
 from .move_views import move_views
 from .pack_interface import pack_interface
 from .pack_weights import pack_weights
@@ -37,6 +38,7 @@ PIPELINE: tuple[Pass, ...] = (
     inline_constant_if,
     blockwise_weights,
     integer_kernels,
+    lookup_tables,
     quantized_scales,
     fold_constants,
     simplify,

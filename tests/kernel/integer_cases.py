@@ -158,4 +158,12 @@ INTEGER_CASES = [
     ),
     Case("blockwise_rows", lambda g: [_blockwise(g, g.input("N", 3, 32), 17, 4, 16)], ("matmul",), {"N": (1, 5)}),
     Case("blockwise_rest", lambda g: [_blockwise(g, g.input(2, 50), 9, 4, 16)], ()),
+    Case(
+        "lookup",
+        lambda g: [
+            g("qnn.lookup", g.input("N", 5, dtype=dtype), g.weights(256, dtype="int8")) for dtype in ("int8", "uint8")
+        ],
+        (),
+        {"N": (1, 4)},
+    ),
 ]
