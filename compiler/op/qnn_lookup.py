@@ -1,4 +1,4 @@
-"""Bytes through a table: element i becomes the entry that its bits number, of 256 (an int8 of -1 takes the last one)."""
+"""Bytes through a table: element i becomes the entry that its bits number, of 256 (an int8 of -1 takes the last)."""
 
 from __future__ import annotations
 
