@@ -35,6 +35,32 @@ onnxc_status onnxc_parallel_for(const onnxc_parallel *parallel, onnxc_task task,
   return parallel->parallel_for(parallel, task, arguments, count);
 }
 
+/* A loop whose iterations are the shares of another. */
+typedef struct {
+  onnxc_task task;
+  void *arguments;
+  int32_t count;
+  int32_t shares;
+} shared_loop;
+
+static onnxc_status run_shares(void *arguments, int32_t begin, int32_t end) {
+  const shared_loop *loop = arguments;
+  const int32_t first = (int32_t)((int64_t)loop->count * begin / loop->shares);
+  return loop->task(loop->arguments, first, (int32_t)((int64_t)loop->count * end / loop->shares));
+}
+
+onnxc_status onnxc_parallel_shares(const onnxc_parallel *parallel, onnxc_task task, void *arguments, int32_t count,
+                                   int64_t shares) {
+  if (task == NULL) return ONNXC_ERROR_ARGUMENT;
+  if (shares < 2 || parallel == NULL || parallel->threads <= 1 || count <= 1) {
+    return onnxc_parallel_for(NULL, task, arguments, count);
+  }
+  if (parallel->parallel_shares != NULL) return parallel->parallel_shares(parallel, task, arguments, count, shares);
+  if (shares >= parallel->threads || shares >= count) return parallel->parallel_for(parallel, task, arguments, count);
+  shared_loop loop = {task, arguments, count, (int32_t)shares};
+  return parallel->parallel_for(parallel, run_shares, &loop, loop.shares);
+}
+
 /* ------------------------------------------------------------------------------------------------ processor */
 
 /* Per family: read_machine() fills the words that describe the processor, and features names the bits in them. */

@@ -96,11 +96,20 @@ typedef struct onnxc_parallel {
   onnxc_status (*parallel_for)(const struct onnxc_parallel *self, onnxc_task task, void *arguments, int32_t count);
   int32_t threads; /* at most so many at once, the caller's among them */
   void *state;
+  /* The same for a loop that is worth cutting into so many shares at most, 2 or more, for threads that are near each other.
+   * NULL: parallel_for does it, on a loop of as many iterations. */
+  onnxc_status (*parallel_shares)(const struct onnxc_parallel *self, onnxc_task task, void *arguments, int32_t count,
+                                  int64_t shares);
 } onnxc_parallel;
 
 /* Run a loop on parallel; NULL runs it here, in one piece. A count below 1 runs nothing. */
 ONNXC_EXPORT onnxc_status onnxc_parallel_for(const onnxc_parallel *parallel, onnxc_task task, void *arguments,
                                              int32_t count);
+
+/* The same for a loop whose work is worth only so many shares: it is cut into no more, so that the other threads are left
+ * alone. With less than two it runs here. */
+ONNXC_EXPORT onnxc_status onnxc_parallel_shares(const onnxc_parallel *parallel, onnxc_task task, void *arguments,
+                                                int32_t count, int64_t shares);
 
 /* ------------------------------------------------------------------------------------------------ models */
 

@@ -37,6 +37,17 @@
  * than the better choice would have been. Between the kernels of a running model workers stay awake. */
 #define SPIN_NANOSECONDS 100000
 
+/* Processors may lie far apart: on two chiplets a cache line takes some 200 ns from one to the other, and 50 on one. A
+ * virtual machine's processors move from one to the other while it runs. Where threads are far from each other, all that
+ * one has written comes slowly to the others, and small loops take twice as long as on one thread: a share must have so
+ * many times as much to do. */
+#define FAR_FACTOR 16
+#define FAR_NANOSECONDS 280 /* there and back, with what it takes to notice: 100 to 200 near by, 380 to 560 on another */
+
+/* The distance is measured so often at most, by so many questions and answers. */
+#define MEASURE_NANOSECONDS 20000000
+#define PINGS 16
+
 enum { OPEN = 1u, CALLER_SLEEPS = 2u, WORKER = 4u }; /* in state; the workers inside are counted from bit 2 up */
 
 struct pool;
@@ -63,11 +74,16 @@ typedef struct pool {
   int32_t shares;
   int processor; /* of the caller */
 
+  /* The distance of the workers, for who owns the pool. */
+  int far;
+  int64_t measured; /* when */
+
   _Alignas(APART) atomic_flag busy; /* a caller owns the pool */
   _Alignas(APART) atomic_uint generation;
   atomic_int sleepers; /* workers that sleep or are about to; changed under the mutex */
   atomic_int stop;
   _Alignas(APART) atomic_uint state;
+  _Alignas(APART) atomic_uint seen; /* the generation that a worker has noticed last */
   _Alignas(APART) atomic_int error;
   member members[];
 } pool;
@@ -179,14 +195,39 @@ static void await_workers(pool *p) {
   atomic_fetch_and(&p->state, ~(unsigned)CALLER_SLEEPS);
 }
 
-static onnxc_status pool_parallel_for(const onnxc_parallel *self, onnxc_task task, void *arguments, int32_t count) {
+/* Ask the workers for a sign, PINGS times, and see how long that takes. Those that sleep do not hear it. */
+static void measure_distance(pool *p, int64_t now) {
+  const int64_t start = nanoseconds();
+  int answers = 0;
+  while (answers < PINGS) {
+    const unsigned asked = atomic_fetch_add(&p->generation, 1) + 1;
+    if (!spin(&p->seen, ~0u, asked, 1, 5000, 0)) break;
+    ++answers;
+  }
+  /* Some answers come by chance as if from near by: their sum tells. */
+  if (answers == PINGS) p->far = nanoseconds() - start > PINGS * FAR_NANOSECONDS;
+  p->measured = now;
+}
+
+static onnxc_status pool_parallel_shares(const onnxc_parallel *self, onnxc_task task, void *arguments, int32_t count,
+                                         int64_t worthwhile) {
   pool *p = self->state;
   if (task == NULL) return ONNXC_ERROR_ARGUMENT;
   if (count <= 0) return ONNXC_OK;
   if (count == 1 || p->threads == 1 || atomic_flag_test_and_set_explicit(&p->busy, memory_order_acquire)) {
     return task(arguments, 0, count);
   }
-  const int32_t shares = count < p->threads ? count : p->threads;
+  const int64_t now = nanoseconds();
+  const int due = now - p->measured >= MEASURE_NANOSECONDS; /* then the workers are woken, to be asked behind the loop */
+  if (p->far && !due && worthwhile < INT64_MAX) {
+    worthwhile /= FAR_FACTOR;
+    if (worthwhile < 2) {
+      atomic_flag_clear_explicit(&p->busy, memory_order_release);
+      return task(arguments, 0, count);
+    }
+  }
+  const int32_t most = count < p->threads ? count : p->threads;
+  const int32_t shares = worthwhile < most ? (int32_t)worthwhile : most;
   p->task = task;
   p->arguments = arguments;
   p->shares = shares;
@@ -206,10 +247,15 @@ static onnxc_status pool_parallel_for(const onnxc_parallel *self, onnxc_task tas
   take_part(p, 0);
   atomic_fetch_and_explicit(&p->state, ~(unsigned)OPEN, memory_order_relaxed);
   await_workers(p);
+  if (due) measure_distance(p, now);
 
   const onnxc_status status = atomic_load_explicit(&p->error, memory_order_relaxed);
   atomic_flag_clear_explicit(&p->busy, memory_order_release);
   return status;
+}
+
+static onnxc_status pool_parallel_for(const onnxc_parallel *self, onnxc_task task, void *arguments, int32_t count) {
+  return pool_parallel_shares(self, task, arguments, count, INT64_MAX);
 }
 
 /* ------------------------------------------------------------------------------------------------ a worker */
@@ -233,10 +279,11 @@ static void *worker(void *argument) {
   for (;;) {
     seen = await_generation(p, seen);
     if (atomic_load_explicit(&p->stop, memory_order_acquire)) return NULL;
+    atomic_store_explicit(&p->seen, seen, memory_order_release);
     if (atomic_fetch_add_explicit(&p->state, WORKER, memory_order_acquire) & OPEN) {
       const int processor = this_processor();
       if (processor >= 0 && processor == p->processor) leave_processor(processor);
-      take_part(p, self->index);
+      if (self->index < p->shares) take_part(p, self->index);
     }
     const unsigned before = atomic_fetch_sub_explicit(&p->state, WORKER, memory_order_acq_rel);
     if ((before & CALLER_SLEEPS) && before < 2 * WORKER) {
@@ -278,6 +325,7 @@ static pool *allocate(int32_t threads) {
   p->interface.parallel_for = pool_parallel_for;
   p->interface.threads = threads;
   p->interface.state = p;
+  p->interface.parallel_shares = pool_parallel_shares;
   p->threads = threads;
   /* Where threads must share processors, one that watches takes the time of one that works. */
   p->spin = threads > count_processors() ? 0 : SPIN_NANOSECONDS;
@@ -286,6 +334,9 @@ static pool *allocate(int32_t threads) {
   atomic_init(&p->sleepers, 0);
   atomic_init(&p->stop, 0);
   atomic_init(&p->state, 0);
+  atomic_init(&p->seen, 0);
+  p->far = 0;
+  p->measured = nanoseconds() - MEASURE_NANOSECONDS;
   atomic_init(&p->error, ONNXC_OK);
   for (int32_t i = 0; i < threads; ++i) {
     p->members[i].pool = p;

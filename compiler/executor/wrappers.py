@@ -6,11 +6,16 @@ import re
 from collections.abc import Sequence
 
 from ..kernel.kernel import Kernel, Phase
+from ..relay.dimension import Dimension
 from ..relay.dimension import symbols as dimension_symbols
 from .names import C_TYPES, c_dimension, identifiers
 
-#: Kernels of fewer operations than this stay on one thread: waking others costs some microseconds.
-PARALLEL_THRESHOLD = 100_000
+#: A thread that takes part in a loop shall have at least this to do, in units of a multiply-add: 1.5 microseconds at 40
+#: multiply-adds a nanosecond (Zen 4 does 58). A loop costs 0.3 microseconds while the threads are awake.
+SHARE_WORK = 60_000
+
+#: Another operation counts as much as so many multiply-adds: a nanosecond is enough for 8 on vectors in the cache.
+OPERATION_WORK = 5
 
 
 def parameters(kernel: Kernel) -> list[tuple[str, str]]:
@@ -31,7 +36,14 @@ def is_parallel(kernel: Kernel, threads: bool) -> bool:
     """Does the kernel run on several threads?"""
     if not threads or all(p.tasks is None or p.tasks == 1 for p in kernel.phases):
         return False
-    return not isinstance(kernel.arithmetic, int) or kernel.arithmetic >= PARALLEL_THRESHOLD
+    shares = worthwhile_shares(kernel)
+    return not isinstance(shares, int) or shares >= 2
+
+
+def worthwhile_shares(kernel: Kernel) -> Dimension:
+    """In how many shares at most a parallel phase of a kernel is worth cutting."""
+    work = kernel.multiply_adds + (kernel.arithmetic - kernel.multiply_adds) * OPERATION_WORK
+    return work // (SHARE_WORK * max(1, sum(phase.tasks is not None for phase in kernel.phases)))
 
 
 def emit_kernel_declarations(kernels: Sequence[Kernel], threads: bool) -> str:
@@ -74,6 +86,7 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
     lines = _prototypes(kernel)
     shared = parameters(kernel)
     parallel = is_parallel(kernel, threads)
+    shares = worthwhile_shares(kernel)
     dims = {s: n for s, (_, n) in zip(kernel.symbols, shared[len(shared) - len(kernel.symbols) :], strict=True)}
     names = [n for _, n in shared]
     if parallel:
@@ -99,7 +112,8 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
             if dimension_symbols(phase.tasks):
                 tasks = f"(int32_t)({tasks})"
             if parallel:
-                run = f"onnxc_parallel_for(parallel, task_{phase.symbol}, &arguments, {tasks})"
+                most = c_dimension(shares, dims)
+                run = f"onnxc_parallel_shares(parallel, task_{phase.symbol}, &arguments, {tasks}, {most})"
             else:
                 run = f"{phase.symbol}({', '.join([*names, '0', tasks])})"
         lines += [f"  status = {run};", "  if (status != ONNXC_OK) return status;"]

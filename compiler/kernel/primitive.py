@@ -11,6 +11,10 @@ from ..op.base import FusionKind
 from ..relay.dimension import Dim, Dimension, symbols
 from ..relay.expr import Call, Function
 from ..relay.types import TensorType, tensor_fields, type_symbols
+from ..transform.fuse import CHEAP
+
+#: What an elementary function takes, on vectors, in operations such as an addition.
+EXPENSIVE = 4
 
 
 def function_symbols(function: Function) -> list[str]:
@@ -64,15 +68,18 @@ def multiply_adds(function: Function) -> Dimension:
 
 
 def arithmetic(function: Function) -> Dimension:
-    """Rough number of operations: multiply-adds, elements that are read by other reductions, results of the rest."""
+    """Rough number of operations: multiply-adds, elements that are read by other reductions, results of the rest.
+
+    Functions such as exp, and operators that go over their arguments several times, count `EXPENSIVE`-fold.
+    """
     total: Dimension = 0
     for call, results in _calls(function):
-        own = relay_op.get(str(call.op)).arithmetic
-        count = _multiply_adds(call, results) if own is None else own(call.attrs, _arguments(call))
+        op = relay_op.get(str(call.op))
+        count = _multiply_adds(call, results) if op.arithmetic is None else op.arithmetic(call.attrs, _arguments(call))
         if count is None:
-            reads = relay_op.get(str(call.op)).kind >= FusionKind.REDUCTION
-            for field in _arguments(call) if reads else results:
-                total = total + field.size
+            expensive = op.kind >= FusionKind.ANCHOR or (op.kind <= FusionKind.BROADCAST and op.name not in CHEAP)
+            for field in _arguments(call) if op.kind >= FusionKind.REDUCTION else results:
+                total = total + field.size * (EXPENSIVE if expensive and not op.view else 1)
         else:
             total = total + count
     return total

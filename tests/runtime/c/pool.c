@@ -94,6 +94,66 @@ static void test_errors(void) {
   onnxc_pool_destroy(NULL);
 }
 
+/* Loops of so many shares: every iteration once, on no more threads at once than that. */
+typedef struct {
+  work work;
+  atomic_int pieces, inside, most;
+} counted_work;
+
+static onnxc_status count_shares(void *arguments, int32_t begin, int32_t end) {
+  counted_work *c = arguments;
+  atomic_fetch_add(&c->pieces, 1);
+  const int inside = atomic_fetch_add(&c->inside, 1) + 1;
+  int most = atomic_load(&c->most);
+  while (most < inside && !atomic_compare_exchange_weak(&c->most, &most, inside)) {
+  }
+  const onnxc_status status = count_hits(&c->work, begin, end);
+  atomic_fetch_sub(&c->inside, 1);
+  return status;
+}
+
+static void check_shares(const onnxc_parallel *parallel, int32_t count, int64_t shares) {
+  static counted_work c;
+  memset(c.work.hits, 0, sizeof(c.work.hits));
+  c.work.count = count;
+  atomic_store(&c.pieces, 0);
+  atomic_store(&c.most, 0);
+  EXPECT(onnxc_parallel_shares(parallel, count_shares, &c, count, shares) == ONNXC_OK);
+  for (int32_t i = 0; i < MAX_COUNT; ++i) EXPECT(c.work.hits[i] == (i < count));
+  const int limit = shares < 2 ? 1 : shares < 4 ? (int)shares : 4;
+  EXPECT(atomic_load(&c.most) <= limit);
+  if (shares < 2) EXPECT(atomic_load(&c.pieces) == (count > 0));
+  if (parallel != NULL && parallel->parallel_shares == NULL && shares < 4) EXPECT(atomic_load(&c.pieces) <= limit);
+}
+
+static void test_shares(void) {
+  onnxc_parallel *pool = create(4), plain = *pool;
+  plain.parallel_shares = NULL; /* as somebody else's, who knows of loops only */
+  for (int32_t count = 0; count < 40; ++count) {
+    for (int64_t shares = -1; shares < 6; ++shares) {
+      check_shares(pool, count, shares);
+      check_shares(&plain, count, shares);
+      check_shares(NULL, count, shares);
+    }
+  }
+  check_shares(pool, 40, INT64_MAX);
+  EXPECT(onnxc_parallel_shares(pool, NULL, NULL, 30, 2) == ONNXC_ERROR_ARGUMENT);
+  EXPECT(onnxc_parallel_shares(NULL, NULL, NULL, 30, 1) == ONNXC_ERROR_ARGUMENT);
+  EXPECT(onnxc_parallel_shares(pool, fail_always, NULL, 100, 2) >= 100);
+  EXPECT(onnxc_parallel_shares(&plain, fail_always, NULL, 100, 2) >= 100);
+  onnxc_pool_destroy(pool);
+}
+
+/* Long enough for the distance of the threads to be measured some times. */
+static void test_distance(void) {
+  onnxc_parallel *pool = create(2);
+  for (int repeat = 0; repeat < 40; ++repeat) {
+    for (int32_t count = 1; count < 20; ++count) check_shares(pool, count, 3);
+    rest(3000);
+  }
+  onnxc_pool_destroy(pool);
+}
+
 static onnxc_status loop_in_loop(void *arguments, int32_t begin, int32_t end) {
   work *w = arguments;
   for (int32_t i = begin; i < end; ++i) check_loop(w[i].parallel, &w[i], 50);
@@ -198,6 +258,8 @@ int main(void) {
   for (int32_t threads = 0; threads <= 5; ++threads) test_every_iteration_once(threads);
   test_sleep_and_wake();
   test_errors();
+  test_shares();
+  test_distance();
   test_nesting();
   test_many_callers();
   test_work_is_shared();
