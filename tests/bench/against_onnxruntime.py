@@ -82,7 +82,9 @@ def cells(row: Row, peak: float) -> list[str]:
     def milliseconds(seconds: float) -> str:
         return f"{seconds * 1e3:.3f}"
 
-    openvino = [milliseconds(row.median("openvino")), f"{row.ratio('openvino'):.2f}"]
+    openvino = ["-", "-"]
+    if "openvino" in row.times:
+        openvino = [milliseconds(row.median("openvino")), f"{row.ratio('openvino'):.2f}"]
     return [
         row.bench.name,
         str(row.threads),
@@ -92,7 +94,7 @@ def cells(row: Row, peak: float) -> list[str]:
         milliseconds(min(row.times["onnxruntime"])),
         f"{row.ratio('onnxruntime'):.2f}",
         f"{row.least_ratio('onnxruntime'):.2f}",
-        *(openvino if "openvino" in row.times else ["-", "-"]),
+        *openvino,
         f"{row.gigaflops:.1f}",
         f"{row.gigaflops / peak:.0%}",
     ]
