@@ -11,7 +11,7 @@ from ..relay.expr import Attrs
 from ..relay.types import DTYPES, TensorType, type_symbols
 from .base import INTEGERS
 
-PROLOGUE = "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
+PROLOGUE = "#include <math.h>\n#include <stdbool.h>\n#include <stdint.h>\n#include <string.h>\n"
 
 #: Element types by the C type that they lie in. 16-bit floats have none; sub-byte types take a byte; complex numbers
 #: are only moved.
@@ -20,7 +20,7 @@ _STORAGE = {
     "float64": "double",
     "float16": "uint16_t",
     "bfloat16": "uint16_t",
-    "bool": "uint8_t",
+    "bool": "bool",
     "int4": "int8_t",
     "int2": "int8_t",
     "complex64": "uint64_t",
@@ -110,7 +110,7 @@ class Scalar:
         self._converts = symbol if text else ""
         self.helpers = text.format(symbol=symbol) if text else ""
         self.storage = storage_type(dtype)
-        self.arithmetic = "float" if text else self.storage
+        self.arithmetic = "float" if text else "uint8_t" if dtype == "bool" else self.storage
         self.wrapping = f"uint{max(32, DTYPES[dtype][1])}_t" if dtype in INTEGERS else self.arithmetic
         self._is_bool = dtype == "bool"
 
@@ -121,7 +121,7 @@ class Scalar:
     def store(self, text: str) -> str:
         """What to assign to an element in memory for a value."""
         if self._is_bool:
-            return f"(uint8_t)(({text}) != 0)"
+            return f"({text}) != 0"
         return f"{self._converts}_store({text})" if self._converts else f"({self.storage})({text})"
 
 
