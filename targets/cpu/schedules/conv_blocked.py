@@ -36,7 +36,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         consumers = list(sch.get_consumers(conv))
         if len(consumers) != 1 or b.is_reduction(sch, consumers[0]):
             return None
-        _schedule_tiled(sch, conv, consumers[0], "depthwise" in name)
+        _schedule_tiled(sch, conv, consumers[0], "depthwise" in name, knobs)
     else:
         writer = b.epilogue_of(sch, conv)
         if writer is None:
@@ -45,7 +45,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     return b.always(sch.mod["main"], [name])  # whole tiles are computed
 
 
-def _schedule_tiled(sch: Any, conv: Any, writer: Any, depthwise: bool) -> None:
+def _schedule_tiled(sch: Any, conv: Any, writer: Any, depthwise: bool, knobs: Knobs) -> None:
     """Rows of unknown length, which the compute has cut already: the last tile writes only what there is."""
     batch, chunk, *spatial, lane = sch.get_loops(writer)
     tile = int(list(sch.get(conv).iter_vars)[len(spatial) + 2].dom.extent)
@@ -55,7 +55,7 @@ def _schedule_tiled(sch: Any, conv: Any, writer: Any, depthwise: bool) -> None:
     sch.unroll(place)
     sch.vectorize(lane)
     sch.compute_at(conv, part, preserve_unit_loops=True)
-    _accumulate(sch, conv, len(spatial) + 1, len(spatial), depthwise)
+    _accumulate(sch, conv, len(spatial) + 1, len(spatial), depthwise, knobs)
 
 
 def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, knobs: Knobs) -> None:
@@ -77,17 +77,20 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, kno
         if tile > 1:  # symbolic sizes stay whole
             outer[axis], part = sch.split(spatial[axis], [None, tile])
             inner.insert(0, part)
-    sch.reorder(batch, chunk, *outer, *inner, lane)
-    # A task is a row of tiles, so that small images give enough of them; neighbours share their weights.
-    b.parallel(sch, [batch, chunk, *outer[:-1]])
+    # A task is a row of tiles, so that small images give enough of them; neighbours share their weights, or their data.
+    tasks = [batch, chunk, *outer[:-1]]
+    if knobs.choose("conv.outer", ("channels", "rows"), "channels") == "rows":
+        tasks = [batch, *outer[:-1], chunk]
+    sch.reorder(*tasks, outer[-1], *inner, lane)
+    b.parallel(sch, tasks)
     for loop in inner:
         sch.unroll(loop)
     sch.vectorize(lane)
     sch.compute_at(conv, outer[-1], preserve_unit_loops=True)
-    _accumulate(sch, conv, len(spatial), len(spatial), depthwise)
+    _accumulate(sch, conv, len(spatial), len(spatial), depthwise, knobs)
 
 
-def _accumulate(sch: Any, conv: Any, spatial: int, windows: int, depthwise: bool) -> None:
+def _accumulate(sch: Any, conv: Any, spatial: int, windows: int, depthwise: bool, knobs: Knobs) -> None:
     """Order the loops of the tile: reduction outside, then pixels (unrolled), then lanes (vectorised).
 
     The block has so many spatial axes, and a reduction over so many axes of a window (and over channels).
@@ -97,6 +100,13 @@ def _accumulate(sch: Any, conv: Any, spatial: int, windows: int, depthwise: bool
     own = loops[len(loops) - (reductions + spatial + 3) :]
     units, pixels, lane = own[:2], own[2 : 2 + spatial], own[2 + spatial]
     reduced = own[3 + spatial :]
+    if not depthwise:
+        channels = b.extent(sch, reduced[-1])
+        steps = [u for u in (1, 2, 4, 8) if channels is not None and channels % u == 0] or [1]
+        unroll = knobs.choose("conv.unroll", steps, 1)
+        if unroll > 1:
+            reduced[-1:] = sch.split(reduced[-1], [None, unroll])
+            sch.unroll(reduced[-1])
     sch.reorder(*units, *reduced, *pixels, lane)
     for loop in pixels:
         sch.unroll(loop)
