@@ -192,8 +192,13 @@ class _Walk:
         parts = _children(node)
         name = str(getattr(node.op, "name", "")).removeprefix("tirx.") if isinstance(node, Call) else ""
         if isinstance(node, tirx.Select) or name == "if_then_else":
-            parts = parts[1:]  # what is chosen depends on the place mostly, and is decided outside of the loops
-        elif name == DOT:
+            # What is chosen depends on the place mostly, and is decided outside of the loops: one side is computed.
+            sides = [[0, 0], [0, 0]]
+            for part, side in zip(parts[1:], sides, strict=True):
+                self.expression(part, reads, side)
+            counts[:] = [count + max(pair) for count, pair in zip(counts, zip(*sides, strict=True), strict=True)]
+            return
+        if name == DOT:
             counts[0] += _DOT_OPERATIONS
         elif isinstance(node, Call) and name != WORD:
             counts[1] += 1

@@ -6,6 +6,7 @@ element of each pixel. With t pixels and v vectors a block: t*v multiply-adds on
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from onnxc.kernel.knobs import Knobs
@@ -15,6 +16,9 @@ from onnxc.target import Target
 from . import blocks as b
 from .generic import schedule_elementwise
 from .tiles import accumulators, pixel_tile, pixel_tiles, usual_pixel_tile
+
+#: Sums that hide the latency of additions: 4 cycles, 2 additions a cycle.
+HIDING = 8
 
 
 def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
@@ -63,11 +67,15 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, kno
     block = b.extent(sch, lane)
     assert block is not None
     vectors = max(1, block // target.lanes())
-    most = max(1, accumulators(target) // vectors)
-    if depthwise:
-        most = min(most, 8)  # each pixel needs a vector load, not a broadcast: larger tiles only spill
     sizes = [b.extent(sch, s) for s in spatial]
     height, width = sizes[-2] if len(sizes) > 1 else 1, sizes[-1]
+    most = max(1, accumulators(target) // vectors)
+    if depthwise:
+        most, together = min(most, 8), 1  # each pixel needs a vector load, not a broadcast: larger tiles only spill
+    else:
+        pixels = prod(usual_pixel_tile(height, width, most))
+        together = _chunks_together(b.extent(sch, chunk), pixels * vectors, knobs)
+        most = max(1, most // together)
     # Sums of depthwise windows are short: few of them in flight are better than any without a register.
     usual = (pixel_tile if depthwise else usual_pixel_tile)(height, width, most)
     rows, columns = knobs.choose("conv.tile", sorted({*pixel_tiles(height, width, 2 * most), usual}), usual)
@@ -77,6 +85,9 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, kno
         if tile > 1:  # symbolic sizes stay whole
             outer[axis], part = sch.split(spatial[axis], [None, tile])
             inner.insert(0, part)
+    if together > 1:
+        chunk, part = sch.split(chunk, [None, together])
+        inner.append(part)
     # A task is a row of tiles, so that small images give enough of them; neighbours share their weights, or their data.
     tasks = [batch, chunk, *outer[:-1]]
     if knobs.choose("conv.outer", ("channels", "rows"), "channels") == "rows":
@@ -90,8 +101,17 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, kno
     _accumulate(sch, conv, len(spatial), len(spatial), depthwise, knobs)
 
 
+def _chunks_together(chunks: int | None, sums: int, knobs: Knobs) -> int:
+    """Blocks of output channels for which an element of a pixel is broadcast once.
+
+    Usually one, or so many that there are sums enough to hide the latency of additions.
+    """
+    options = [n for n in (1, 2, 4) if (chunks is None and n == 1) or (chunks is not None and chunks % n == 0)]
+    return knobs.choose("conv.chunks", options, max(n for n in options if n == 1 or n * sums <= HIDING))
+
+
 def _accumulate(sch: Any, conv: Any, spatial: int, windows: int, depthwise: bool, knobs: Knobs) -> None:
-    """Order the loops of the tile: reduction outside, then pixels (unrolled), then lanes (vectorised).
+    """Order the loops of the tile: reduction outside, then pixels and blocks (unrolled), then lanes (vectorised).
 
     The block has so many spatial axes, and a reduction over so many axes of a window (and over channels).
     """
@@ -107,13 +127,13 @@ def _accumulate(sch: Any, conv: Any, spatial: int, windows: int, depthwise: bool
         if unroll > 1:
             reduced[-1:] = sch.split(reduced[-1], [None, unroll])
             sch.unroll(reduced[-1])
-    sch.reorder(*units, *reduced, *pixels, lane)
-    for loop in pixels:
+    sch.reorder(units[0], *reduced, *pixels, units[1], lane)
+    for loop in (*pixels, units[1]):
         sch.unroll(loop)
     sch.vectorize(lane)
     init = sch.decompose_reduction(conv, reduced[0])
     init_loops = list(sch.get_loops(init))
-    for loop in init_loops[len(init_loops) - spatial - 1 : -1]:
+    for loop in init_loops[len(init_loops) - spatial - 2 : -1]:
         sch.unroll(loop)
     sch.vectorize(init_loops[-1])
     if depthwise:
