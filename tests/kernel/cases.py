@@ -283,9 +283,14 @@ REDUCTIONS = [
     ),
     Case(
         "softmax_long",
-        lambda g: [g("nn.softmax", g.input(2, 3001), axis=1), g("nn.softmax", g.input("N", "M"), axis=1)],
-        (),
-        {"N": (1, 5), "M": (1, 7, 130)},
+        lambda g: [
+            g("nn.softmax", g.input(2, 30_001), axis=1),  # longer than the stack
+            g("nn.softmax", g.input("N", "M"), axis=1),
+            g("nn.layer_norm", g.input("N", "M"), g.input("M"), axis=1, epsilon=1e-5),
+            g("sum", g.input("M", dtype="int64"), axis=(0,), keepdims=False),
+        ],
+        ("rows",) * 4,
+        {"N": (1, 5), "M": (1, 7, 16, 31, 64, 95, 130)},
     ),
     Case(
         "softmax_axes",

@@ -13,6 +13,8 @@ Body = Callable[[Any], Any]
 
 def sequence(*statements: Any) -> Any:
     """Statements one after the other."""
+    if not statements:
+        return tirx.Evaluate(index(0))
     return statements[0] if len(statements) == 1 else tirx.SeqStmt(list(statements))
 
 
@@ -121,6 +123,30 @@ def known(extent: Any) -> Any:
 def quotient_up(number: Any, divisor: int) -> Any:
     """The quotient, rounded up."""
     return -(-number // divisor) if isinstance(number, int) else tirx.floordiv(number + (divisor - 1), divisor)
+
+
+def vectors(length: Any, lanes: int, body: Callable[[Any, int], Any]) -> Any:
+    """A loop over whole vectors, and over one of half, a quarter, ... of the lanes for what is left.
+
+    Parameters
+    ----------
+    length : int or expression
+    body : callable
+        ``(first element, lanes) -> statement``
+    """
+    if isinstance(length, int):
+        statements = [serial(length // lanes, lambda v: body(v * lanes, lanes), "v")] if length >= lanes else []
+        left, done = length % lanes, length // lanes * lanes
+        for width in [lanes >> n for n in range(1, lanes.bit_length())]:
+            if left & width:
+                statements.append(body(index(done), width))
+                done += width
+        return sequence(*statements)
+    statements = [serial(tirx.floordiv(length, lanes), lambda v: body(v * lanes, lanes), "v")]
+    for width in [lanes >> n for n in range(1, lanes.bit_length())]:
+        first = tirx.bitwise_and(length, index(-2 * width))  # behind the wider ones
+        statements.append(tirx.IfThenElse(tirx.bitwise_and(length, index(width)) != 0, body(first, width), None))
+    return sequence(*statements)
 
 
 def row_tile(rows: Any, size: int, row: Any, body: Callable[[Any, int], Any]) -> Any:
