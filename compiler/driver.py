@@ -24,8 +24,8 @@ from .autotune.records import Records
 from .autotune.tuner import Progress, Result, TuneOptions, Tuner
 from .autotune.workload import extract
 from .diagnostics import NOWHERE, CompileError, Location, located
+from .executor.builder import build_program
 from .executor.names import C_TYPES, identifier, identifiers
-from .executor.program import build_program
 from .frontend.importer import import_model
 from .kernel.compile_all import compile_kernels as compile_all
 from .kernel.kernel import Kernel

@@ -8,6 +8,9 @@ VERSION = 2
 ALIGNMENT = 64
 OK = 0
 EXPRESSION = -(2**63)
+RUN_TIME = EXPRESSION + 1
+TENSOR, VALUE, SEQUENCE, OPTIONAL, NONE = 0, 1, 2, 8, 15
+MAX_RANK = 8
 
 ffi = cffi.FFI()
 ffi.cdef(
@@ -34,7 +37,19 @@ ffi.cdef(
         DLDataType dtype;
         int32_t ndim;
         const int64_t *shape;
+        int32_t form;
     } onnxc_tensor_info;
+
+    typedef struct onnxc_value {
+        int32_t form;
+        int32_t ndim;
+        const void *data;
+        int64_t shape[8];
+        int64_t count;
+        const struct onnxc_value *items;
+    } onnxc_value;
+
+    typedef struct onnxc_heap onnxc_heap;
 
     typedef struct {
         const char *kernel;
@@ -63,6 +78,7 @@ ffi.cdef(
         const onnxc_parallel *parallel;
         const onnxc_profile *profile;
         onnxc_text *text;
+        onnxc_heap *heap;
     } onnxc_context;
 
     typedef struct onnxc_model {
@@ -89,6 +105,7 @@ ffi.cdef(
         const onnxc_keys *const *output_keys;
         int32_t makes_text;
         const char *const *input_maps;
+        int32_t needs_heap;
     } onnxc_model;
 
     const onnxc_model *onnxc_query(uint32_t abi_version);
@@ -99,6 +116,8 @@ ffi.cdef(
     int32_t onnxc_text_create(onnxc_text **text);
     void onnxc_text_destroy(onnxc_text *text);
     uint64_t onnxc_now(void);
+    int32_t onnxc_heap_create(onnxc_heap **heap);
+    void onnxc_heap_destroy(onnxc_heap *heap);
     """
 )
 

@@ -40,11 +40,13 @@ class TensorInfo:
         Element type. A type that numpy lacks, such as bfloat16, is that of the package ml_dtypes, or, where it is not
         installed, an unsigned integer of the same size.
     shape : tuple
-        Each dimension as an integer, as the name of a symbol, or (outputs only) None for one computed from symbols.
+        Each dimension as an integer, as the name of a symbol, or (outputs only) None for one that is computed.
     element_type : str
         Name of the element type.
     keys : tuple
         Of outputs: where it is not empty, the rows are maps from these to their elements, and a run gives dicts.
+    form : int
+        How it is given to the library: see onnxc_runtime.h.
     """
 
     name: str
@@ -52,6 +54,7 @@ class TensorInfo:
     shape: tuple[int | str | None, ...]
     element_type: str
     keys: tuple[int | str, ...] = ()
+    form: int = abi.TENSOR
 
     def __str__(self) -> str:
         return f"{self.name}: {self.element_type} {shape_text(self.shape)}"
@@ -74,7 +77,7 @@ class Context:
         How its runs do their loops.
     """
 
-    __slots__ = ("_arena", "_profile", "counts", "inputs", "outputs", "structure")
+    __slots__ = ("_arena", "_profile", "counts", "inputs", "outputs", "structure", "values")
 
     def __init__(self, library: Library, parallel: Any) -> None:
         self.inputs = ffi.new("const void *[]", max(1, len(library.inputs)))
@@ -89,6 +92,9 @@ class Context:
         self.structure.profile = self._profile
         if library.model.makes_text:
             self.structure.text = library.new_text()
+        self.values = ffi.new("onnxc_value[]", max(1, len(library.outputs)))
+        if library.model.needs_heap:
+            self.structure.heap = library.new_heap()
         self._arena: np.ndarray | None = None
 
     def grow(self, size: int) -> None:
@@ -131,7 +137,8 @@ class Library:
         # Mutable, since a fork changes it, and the finalizer must not hold the library itself.
         self._pool: list[Any] = []
         self._texts: list[Any] = []
-        self._close = weakref.finalize(self, _release, functions, self._pool, self._texts)
+        self._heaps: list[Any] = []
+        self._close = weakref.finalize(self, _release, functions, self._pool, self._texts, self._heaps)
         self._close.atexit = False  # threads may still be running the model then, and the system cleans up
         self.model = _query(path, functions)
         _check_machine(path, functions, self.model)
@@ -157,6 +164,14 @@ class Library:
         self._parallel()
         with _lock:
             _open_libraries.add(self)
+
+    def new_heap(self) -> Any:
+        """Memory of sizes that runs decide; it is freed with the library."""
+        heap = ffi.new("onnxc_heap **")
+        if self._functions.onnxc_heap_create(heap) != abi.OK:
+            raise MemoryError(f"{self.path}: no memory for a heap")
+        self._heaps.append(heap[0])
+        return heap[0]
 
     def status_text(self, status: int) -> str:
         """The library's sentence on a status."""
@@ -224,13 +239,13 @@ class Library:
             dimension = info.shape[axis]
             if dimension >= 0:
                 shape.append(dimension)
-            elif dimension == abi.EXPRESSION:
+            elif dimension in (abi.EXPRESSION, abi.RUN_TIME):
                 shape.append(None)
             elif -1 - dimension < len(self.symbols):
                 shape.append(self.symbols[-1 - dimension])
             else:
                 raise LoadError(f"{self.path}: damaged library: tensor '{name}' has a symbol that does not exist")
-        return TensorInfo(name, known[1], tuple(shape), known[0])
+        return TensorInfo(name, known[1], tuple(shape), known[0], form=info.form)
 
     def _keys(self, index: int) -> tuple[int | str, ...]:
         """Keys of the maps that an output's rows are."""
@@ -319,10 +334,12 @@ def _open(path: Path, identity: _Identity) -> Any:
     return functions
 
 
-def _release(functions: Any, pool: list[Any], texts: list[Any]) -> None:
-    """End the threads, free the memory of strings and unload the library."""
+def _release(functions: Any, pool: list[Any], texts: list[Any], heaps: list[Any]) -> None:
+    """End the threads, free the memory of strings and of what runs decide, and unload the library."""
     for text in texts:
         functions.onnxc_text_destroy(text)
+    for heap in heaps:
+        functions.onnxc_heap_destroy(heap)
     if pool:
         functions.onnxc_pool_destroy(pool[0])
     ffi.dlclose(functions)

@@ -16,11 +16,15 @@ from .errors import InputError, RunError
 from .library import Library, TensorInfo, shape_text
 from .profile import StepProfile
 from .strings import pack_strings, room_for_strings, unpack_strings
+from .values import read_value
 
 _SYMBOL_MAX = 2**31 - 1
 
 # Plans that a model of dynamic shape keeps. When there are more, all are forgotten: each is quickly made again.
 _MAX_PLANS = 256
+
+# In place of an output of which only the run knows how large it is.
+_NOTHING = np.empty(0, np.uint8)
 
 _Shapes = tuple[tuple[int, ...], ...]
 
@@ -31,7 +35,7 @@ class _Plan:
     __slots__ = ("arena_size", "outputs", "symbols")
 
     def __init__(
-        self, symbols: Any, outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...], arena_size: int
+        self, symbols: Any, outputs: tuple[tuple[tuple[int, ...] | None, np.dtype[Any]], ...], arena_size: int
     ) -> None:
         self.symbols = symbols
         self.outputs = outputs
@@ -78,6 +82,8 @@ class Model:
             packed_bits(tensor.element_type) or tensor.element_type == STRING
             for tensor in (*self.inputs, *self.outputs)
         )
+        # Outputs of which only a run knows how large they are.
+        self._values = [index for index, tensor in enumerate(self.outputs) if tensor.form != abi.TENSOR]
         self._plans: dict[_Shapes, _Plan] = {}
 
     def __repr__(self) -> str:
@@ -189,7 +195,7 @@ class Model:
         if plan is None:
             plan = self._make_plan(library, shapes)
         if given is None:
-            outputs = [np.empty(shape, dtype) for shape, dtype in plan.outputs]
+            outputs = [_NOTHING if shape is None else np.empty(shape, dtype) for shape, dtype in plan.outputs]
         else:
             outputs = self._outputs(plan, inputs, given)
 
@@ -207,9 +213,14 @@ class Model:
             pointers = context.outputs
             for index, array in enumerate(packed_outputs):
                 pointers[index] = ffi.from_buffer(array)
+            for index in self._values:
+                pointers[index] = context.values + index
             status = self._run(context.inputs, context.outputs, plan.symbols, context.structure)
             if status == abi.OK and self._has_packed:
                 self._unpack(packed_outputs, outputs)
+            if status == abi.OK:
+                for index in self._values:
+                    outputs[index] = read_value(context.values[index], self.outputs[index])
         finally:
             library.give_context(context)
         if status != abi.OK:
@@ -243,6 +254,8 @@ class Model:
     def _unpack(self, packed: Sequence[np.ndarray], arrays: Sequence[np.ndarray]) -> None:
         """Bring what a run has left into the arrays of outputs."""
         for tensor, source, array in zip(self.outputs, packed, arrays, strict=True):
+            if tensor.form != abi.TENSOR:
+                continue
             if tensor.element_type == STRING:
                 unpack_strings(source, array)
             elif source is not array:
@@ -325,7 +338,7 @@ class Model:
         dimensions = ffi.new("int64_t[]", max(1, sum(len(tensor.shape) for tensor in self.outputs)))
         if arena_size != abi.SIZE_MAX:
             model.output_shapes(symbols, dimensions)
-        if arena_size == abi.SIZE_MAX or any(dimension < 0 for dimension in dimensions):
+        if arena_size == abi.SIZE_MAX or any(d < 0 for d in dimensions if d != abi.RUN_TIME):
             found = ", ".join(f"'{tensor.name}' {shape}" for tensor, shape in zip(self.inputs, shapes, strict=True))
             raise InputError(
                 f"model '{self.name}': it cannot run with inputs of shape {found}: a tensor in it "
@@ -335,7 +348,8 @@ class Model:
         start = 0
         for tensor in self.outputs:
             end = start + len(tensor.shape)
-            outputs.append((tuple(dimensions[start:end]), tensor.dtype))
+            shape = tuple(dimensions[start:end]) if tensor.form == abi.TENSOR else None
+            outputs.append((shape, tensor.dtype))
             start = end
         plan = _Plan(symbols, tuple(outputs), arena_size)
         if len(self._plans) >= _MAX_PLANS:
@@ -378,10 +392,12 @@ class Model:
         outputs: list[np.ndarray] = []
         for name, (shape, dtype) in zip(self._output_names, plan.outputs, strict=True):
             if name not in given:
-                outputs.append(np.empty(shape, dtype))
+                outputs.append(_NOTHING if shape is None else np.empty(shape, dtype))
                 continue
             array = given[name]
             where = f"model '{self.name}', output '{name}'"
+            if shape is None:
+                raise InputError(f"{where}: only the run knows its shape; expected no array for it")
             if not isinstance(array, np.ndarray):
                 raise InputError(f"{where}: found {type(array).__name__}, expected a numpy array")
             if array.dtype != dtype or array.shape != shape:

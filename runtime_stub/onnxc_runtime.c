@@ -20,6 +20,8 @@ const char *onnxc_status_text(onnxc_status status) {
     case ONNXC_ERROR_ARENA: return "the arena is missing, too small, or not aligned";
     case ONNXC_ERROR_WEIGHTS: return "the weights are missing, of the wrong size, not aligned, or another model's";
     case ONNXC_ERROR_MACHINE: return "this processor lacks instructions that the model was compiled for";
+    case ONNXC_ERROR_VALUE:
+      return "a size or a position that the run computed is negative, too large, or does not fit what it is for";
     case ONNXC_ERROR_MEMORY: return "the operating system gave no memory or no thread";
     case ONNXC_ERROR_KERNEL: return "a kernel failed";
     default: return "an unknown status";
@@ -378,6 +380,10 @@ static onnxc_status check_outputs(const onnxc_model *model, const DLTensor *cons
   for (int32_t i = 0; i < model->num_outputs; ++i) {
     onnxc_status status = check_kind(outputs[i], &model->outputs[i]);
     if (status != ONNXC_OK) return status;
+    if (model->outputs[i].form == ONNXC_VALUE) {
+      shape += model->outputs[i].ndim;
+      continue;
+    }
     for (int32_t axis = 0; axis < outputs[i]->ndim; ++axis, ++shape) {
       if (*shape < 0 || outputs[i]->shape[axis] != *shape) return ONNXC_ERROR_SHAPE;
     }
@@ -387,7 +393,7 @@ static onnxc_status check_outputs(const onnxc_model *model, const DLTensor *cons
       if (overlap(outputs[i], inputs[j])) return ONNXC_ERROR_LAYOUT;
     }
     for (int32_t j = 0; j < i; ++j) {
-      if (overlap(outputs[i], outputs[j])) return ONNXC_ERROR_LAYOUT;
+      if (model->outputs[j].form != ONNXC_VALUE && overlap(outputs[i], outputs[j])) return ONNXC_ERROR_LAYOUT;
     }
   }
   return ONNXC_OK;
@@ -399,6 +405,7 @@ static onnxc_status check_context(const onnxc_model *model, const onnxc_context 
     if (context->arena == NULL || context->arena_size < arena_size) return ONNXC_ERROR_ARENA;
     if ((uintptr_t)context->arena % ONNXC_ALIGNMENT != 0) return ONNXC_ERROR_ARENA;
   }
+  if (model->needs_heap && context->heap == NULL) return ONNXC_ERROR_ARENA;
   if (!model->weights_external) return ONNXC_OK;
   const char *weights = context->weights;
   if (weights == NULL || context->weights_size != model->weights_size) return ONNXC_ERROR_WEIGHTS;
@@ -412,6 +419,12 @@ static onnxc_status check_context(const onnxc_model *model, const onnxc_context 
 onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *const *inputs, const DLTensor *const *outputs,
                        const onnxc_context *context, int64_t *symbols, int64_t *shapes) {
   if (model == NULL || context == NULL || (model->num_outputs > 0 && outputs == NULL)) return ONNXC_ERROR_ARGUMENT;
+  for (int32_t i = 0; i < model->num_inputs; ++i) {
+    if (model->inputs[i].form != ONNXC_TENSOR) return ONNXC_ERROR_ARGUMENT;
+  }
+  for (int32_t i = 0; i < model->num_outputs; ++i) {
+    if (model->outputs[i].form > ONNXC_VALUE) return ONNXC_ERROR_ARGUMENT;
+  }
   onnxc_status status = onnxc_bind(model, inputs, symbols);
   if (status != ONNXC_OK) return status;
   const size_t arena_size = model->arena_size(symbols);
@@ -430,7 +443,18 @@ onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *const *inputs, 
   /* The counts are the compiler's constants, never a caller's number; one more, since an array has no length 0. */
   const void *input_data[model->num_inputs + 1];
   void *output_data[model->num_outputs + 1];
+  onnxc_value values[model->num_outputs + 1];
   for (int32_t i = 0; i < model->num_inputs; ++i) input_data[i] = tensor_data(inputs[i]);
-  for (int32_t i = 0; i < model->num_outputs; ++i) output_data[i] = tensor_data(outputs[i]);
-  return model->run(input_data, output_data, symbols, context);
+  for (int32_t i = 0; i < model->num_outputs; ++i) {
+    output_data[i] = model->outputs[i].form == ONNXC_VALUE ? (void *)&values[i] : tensor_data(outputs[i]);
+  }
+  status = model->run(input_data, output_data, symbols, context);
+  for (int32_t i = 0; status == ONNXC_OK && i < model->num_outputs; ++i) {
+    if (model->outputs[i].form != ONNXC_VALUE) continue;
+    DLTensor *output = (DLTensor *)(uintptr_t)outputs[i]; /* the caller's, who expects this */
+    output->data = (void *)(uintptr_t)values[i].data;
+    output->byte_offset = 0;
+    for (int32_t axis = 0; axis < output->ndim; ++axis) output->shape[axis] = values[i].shape[axis];
+  }
+  return status;
 }

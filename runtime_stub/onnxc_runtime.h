@@ -78,7 +78,8 @@ enum {
   ONNXC_ERROR_WEIGHTS = 6,  /* the weights are missing, of another size, not aligned, or another model's */
   ONNXC_ERROR_MACHINE = 7,  /* the processor lacks instructions that the model was compiled for */
   ONNXC_ERROR_MEMORY = 8,   /* the operating system gave no memory or thread */
-  ONNXC_ERROR_KERNEL = 9    /* a kernel failed */
+  ONNXC_ERROR_KERNEL = 9,   /* a kernel failed */
+  ONNXC_ERROR_VALUE = 10    /* a size or a position that the run computed is negative, too large or does not fit */
 };
 
 /* A sentence on a status; never NULL. */
@@ -114,15 +115,43 @@ ONNXC_EXPORT onnxc_status onnxc_parallel_shares(const onnxc_parallel *parallel, 
 /* ------------------------------------------------------------------------------------------------ models */
 
 /* A dimension in onnxc_tensor_info: n >= 0 is a size, ONNXC_SYMBOL(k) the k-th symbol of the model, ONNXC_EXPRESSION
- * (outputs only) something computed from symbols. */
+ * (outputs only) something computed from symbols, ONNXC_RUN_TIME something that only the run knows. */
 #define ONNXC_SYMBOL(k) (-1 - (int64_t)(k))
 #define ONNXC_EXPRESSION INT64_MIN
+#define ONNXC_RUN_TIME (INT64_MIN + 1)
+
+/* How the caller gives a value to model->run, or gets it. */
+enum {
+  ONNXC_TENSOR = 0,   /* a pointer to the elements: the caller knows the shape, and has the memory */
+  ONNXC_VALUE = 1,    /* a pointer to an onnxc_value: a tensor of a shape that the run decides, in the model's memory */
+  ONNXC_SEQUENCE = 2, /* a pointer to an onnxc_value: a sequence of tensors */
+  ONNXC_OPTIONAL = 8, /* or-ed to these: an onnxc_value, perhaps of the form ONNXC_NONE */
+  ONNXC_NONE = 15     /* of an onnxc_value alone: there is nothing */
+};
+
+/* No tensor in an onnxc_value has more dimensions. */
+#define ONNXC_MAX_RANK 8
+
+/* A tensor, a sequence of tensors, or nothing. What a run writes into it lies in the arena, the heap or the inputs: it
+ * is valid until the next run with that arena and heap. */
+typedef struct onnxc_value {
+  int32_t form; /* ONNXC_VALUE, ONNXC_SEQUENCE or ONNXC_NONE */
+  int32_t ndim; /* of a tensor, as the next two */
+  const void *data;
+  int64_t shape[ONNXC_MAX_RANK];
+  int64_t count; /* of a sequence, as the next */
+  const struct onnxc_value *items;
+} onnxc_value;
+
+/* Memory of sizes that runs decide. It grows as runs need it, and is kept for the next run: see onnxc_heap_create. */
+typedef struct onnxc_heap onnxc_heap;
 
 typedef struct {
   const char *name; /* ONNX's, UTF-8 */
   DLDataType dtype; /* one lane; less than 8 bits are packed, the first element in a byte's lowest bits */
   int32_t ndim;
   const int64_t *shape;
+  int32_t form;
 } onnxc_tensor_info;
 
 /* A step of a model that was compiled for profiling: a call of a kernel, or a copy. */
@@ -166,6 +195,7 @@ typedef struct {
   const onnxc_parallel *parallel; /* NULL: one thread */
   const onnxc_profile *profile;   /* NULL: nothing is measured */
   onnxc_text *text; /* where the model's makes_text is 1; one run at a time */
+  onnxc_heap *heap;               /* where the model's needs_heap is 1; one run at a time */
 } onnxc_context;
 
 /* Describes a model; constant, lives as long as the artifact. The first two members stay what and where they are in all
@@ -190,7 +220,7 @@ typedef struct onnxc_model {
   /* Bytes of the arena under values (1 <= value <= INT32_MAX) of the symbols; SIZE_MAX: the model cannot run under
    * them, since something would be too large or of negative size. Static models ignore them (NULL will do). */
   size_t (*arena_size)(const int64_t *symbols);
-  /* Shapes of all outputs one after the other, under values of the symbols. */
+  /* Shapes of all outputs one after the other, under values of the symbols; ONNXC_RUN_TIME for what is unknown yet. */
   void (*output_shapes)(const int64_t *symbols, int64_t *shapes);
   /* Run on raw pointers. Checks nothing: see onnxc_run. */
   onnxc_status (*run)(const void *const *inputs, void *const *outputs, const int64_t *symbols,
@@ -204,6 +234,7 @@ typedef struct onnxc_model {
   /* NULL; or for each input NULL, or the name of the map that it is a part of: first its keys, ascending and each once,
    * then its values. */
   const char *const *input_maps;
+  int32_t needs_heap; /* 1: its memory depends on more than the symbols, so that the context must have a heap */
 } onnxc_model;
 
 /* The model in a shared library; NULL where the library does not know this version of the interface. */
@@ -217,7 +248,8 @@ ONNXC_EXPORT onnxc_status onnxc_check_machine(const onnxc_model *model);
 ONNXC_EXPORT onnxc_status onnxc_bind(const onnxc_model *model, const DLTensor *const *inputs, int64_t *symbols);
 
 /* Run with everything checked but the processor: inputs and outputs in the model's order, the context's sizes.
- * No output may overlap an input or another output.
+ * No output may overlap an input or another output. Of an output of the form ONNXC_VALUE, the run sets data and the ndim
+ * entries of shape, for which there must be room. Models with other forms are run by model->run alone.
  * symbols: room for num_symbols values (NULL where there are none); shapes: room for the dimensions of all outputs
  * (NULL where there are none). Needs a pointer per input and output on the stack. */
 ONNXC_EXPORT onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *const *inputs,
@@ -231,6 +263,14 @@ ONNXC_EXPORT onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *co
  * back with the same size. Any other memory will do as well. */
 ONNXC_EXPORT onnxc_status onnxc_arena_create(size_t size, void **arena);
 ONNXC_EXPORT void onnxc_arena_destroy(void *arena, size_t size);
+/* In onnxc_heap.c, which only models with needs_heap have. A heap serves one run at a time, of one model. */
+ONNXC_EXPORT onnxc_status onnxc_heap_create(onnxc_heap **heap);
+
+/* Frees the heap and all that runs have left there. NULL does nothing. */
+ONNXC_EXPORT void onnxc_heap_destroy(onnxc_heap *heap);
+
+/* For models: make a block at least so large, and tell where it is. Its first bytes stay, as many as are kept. */
+ONNXC_EXPORT onnxc_status onnxc_heap_reserve(onnxc_heap *heap, int32_t block, int64_t size, int64_t kept, void **data);
 
 /* A pool of threads on pthreads, in onnxc_threads.c; microcontroller builds leave that file out.
  * Threads below 1 ask for the number of processors that this process may use; more than ONNXC_MAX_THREADS are cut to

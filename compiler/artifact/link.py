@@ -72,14 +72,15 @@ class Parts:
         return result
 
 
-def runtime_files(target: Target, text: bool = False) -> tuple[dict[str, str], dict[str, str]]:
+def runtime_files(target: Target, text: bool = False, heap: bool = False) -> tuple[dict[str, str], dict[str, str]]:
     """Headers and sources of the runtime; its threads and memory only where there is an operating system.
 
-    With `text`, the memory of strings too.
+    With `text`, the memory of strings too; with `heap`, that of sizes which runs decide.
     """
     folder = files("onnxc.runtime_stub")
     hosted = ("onnxc_memory.c", "onnxc_threads.c") if target.hosted else ()
-    names = ["onnxc_runtime.c", *hosted, *(["onnxc_text.c"] if text else [])]
+    wanted = (*(["onnxc_text.c"] if text else []), *(["onnxc_heap.c"] if heap else []))
+    names = ["onnxc_runtime.c", *hosted, *wanted]
     header = "onnxc_runtime.h"
     return {header: (folder / header).read_text()}, {name: (folder / name).read_text() for name in names}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import CompileError
-from ..executor.program import Buffer, IfStep, KernelStep, Program, Step
+from ..executor.program import Buffer, KernelStep, Program, Step, nested_steps
 from ..relay.dimension import Dimension
 from ..relay.types import TensorType
 from ..target import Target
@@ -78,9 +78,9 @@ def memory_plan(program: Program) -> list[dict[str, Any]]:
     """The buffers in the arena: where they lie, between which steps they are alive, and which node wrote them first."""
     first_use: dict[Buffer, str] = {}
     for step in _flat(program.steps):
-        buffers = step.arguments if isinstance(step, KernelStep) else ()
-        for buffer in buffers:
-            first_use.setdefault(buffer, step.comment)
+        if isinstance(step, KernelStep):
+            for buffer in step.arguments:
+                first_use.setdefault(buffer, step.comment)
     return [
         {
             "offset": _dimension(offset),
@@ -145,9 +145,8 @@ def digest(path: Path) -> str:
 def _flat(steps: Iterable[Step]) -> Iterable[Step]:
     for step in steps:
         yield step
-        if isinstance(step, IfStep):
-            yield from _flat(step.then_steps)
-            yield from _flat(step.else_steps)
+        for inner in nested_steps(step):
+            yield from _flat(inner)
 
 
 def _tensor(name: str, type_: Any) -> dict[str, Any]:

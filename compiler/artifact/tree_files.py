@@ -117,6 +117,8 @@ def _rows(compiled: Compiled, parts: Parts) -> list[tuple[str, str]]:
         rows.append(("`onnxc_threads.c`", "a pool of POSIX threads in C11; leave it out if you want none"))
     if "onnxc_text.c" in parts.runtime:
         rows.append(("`onnxc_text.c`", "memory of the strings that the model makes"))
+    if "onnxc_heap.c" in parts.runtime:
+        rows.append(("`onnxc_heap.c`", "memory of sizes that runs decide: it needs malloc"))
     return rows
 
 

@@ -8,24 +8,24 @@ from typing import Any
 
 from ..kernel.kernel import Kernel
 from ..relay.dimension import Dim, Dimension
+from ..relay.run_time import is_run_time
 from ..relay.types import TensorType
 from .header import input_fields, output_fields, run_parameters, symbol_fields
-from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier
+from .helpers import helpers_of
+from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier, identifiers
 from .profile import StepTable
-from .program import Buffer, CopyStep, IfStep, KernelStep, Program, Step
+from .program import Buffer, KernelStep, Program, Step, decided_by_run, nested_steps
+from .step_text import StepText
 from .string_tables import key_tables, map_names, string_table
-from .wrappers import emit_kernel_calls, emit_kernel_declarations, is_parallel
+from .wrappers import emit_kernel_calls, emit_kernel_declarations
 
-#: Each may use those before it.
-_HELPERS = """\
-static inline int64_t onnxc_floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
-static inline int64_t onnxc_floor_mod(int64_t a, int64_t b) { return a - onnxc_floor_div(a, b) * b; }
-static inline int64_t onnxc_max(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t onnxc_min(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline double onnxc_greater(double a, double b) { return a > b ? a : b; }
-static inline double onnxc_smaller(double a, double b) { return a < b ? a : b; }
-"""
-
+#: A block of the heap, of a size that is bounded by a double before it is computed by integers.
+_RESERVE = """\
+#define BP(k, n) ((void *)((uint8_t *)block##k + (n)))
+#define RESERVE(k, bound, size, kept) do { \\
+    if ((bound) > (double)INT32_MAX) return ONNXC_ERROR_SHAPE; \\
+    RUN(onnxc_heap_reserve(heap, k, size, kept, &block##k)); \\
+  } while (0)""".splitlines()
 
 #: Length of the model's hash, with which weights in a file of their own begin.
 EXTERNAL_WEIGHTS_HEAD = 64
@@ -65,20 +65,12 @@ def emit_model(
     return _Emitter(program, threads, external, profile).text(model_hash, target, cpu_features, shared)
 
 
-def _helpers_of(text: str) -> list[str]:
-    """The helpers that C uses, as one part; none where it uses none: clang warns of each that nothing uses."""
-    used = ""
-    for helper in reversed(_HELPERS.splitlines(keepends=True)):
-        if f"{helper.split('(')[0].split()[-1]}(" in text + used:
-            used = helper + used
-    return [used] if used else []
-
-
 class _Emitter:
     def __init__(self, program: Program, threads: bool, external_weights: bool, profile: bool) -> None:
         self.program, self.threads, self.external_weights = program, threads, external_weights
         self.name = identifier(program.name)
-        self.symbols = {s: f"dim_{f}" for s, f in zip(program.symbols, symbol_fields(program), strict=True)}
+        every = (*program.symbols, *program.run_time_symbols)
+        self.symbols = {s: f"dim_{f}" for s, f in zip(every, identifiers(every), strict=True)}
         self.timed = StepTable(self.symbols) if profile else None
         self.kernels = list({s.kernel.symbol: s.kernel for s in _kernel_steps(program.steps)}.values())
         self.makes_text = program.makes_text
@@ -105,21 +97,28 @@ class _Emitter:
             parts.append(query)
         parts.append("/* ---- calls of kernels ---- */\n")
         parts.append(emit_kernel_calls(self.kernels, self.threads))
-        parts[helpers:helpers] = _helpers_of("\n".join(parts))
+        parts[helpers:helpers] = helpers_of("\n".join(parts))
         return "\n".join(parts)
 
     def _dims(self, lines: list[str]) -> list[str]:
         """Declarations of the symbols that occur in lines of C."""
         words = set(re.findall(r"\w+", "\n".join(lines)))
-        return [
+        variables = list(self.symbols.values())
+        given = len(self.program.symbols)
+        declared = [
             f"  const int64_t {variable} = symbols[{index}];"
-            for index, variable in enumerate(self.symbols.values())
+            for index, variable in enumerate(variables[:given])
             if variable in words
         ]
+        found = [variable for variable in variables[given:] if variable in words]
+        if found:
+            declared += [f"  int64_t {', '.join(f'{v} = 0' for v in found)};"]
+            declared += [f"  {', '.join(f'(void){v}' for v in found)};"]
+        return declared
 
     def _run(self) -> str:
         program = self.program
-        body = [line for step in program.steps for line in self._step(step, "  ")]
+        body = StepText(self.symbols, self.threads, self._address, self.timed).lines(program.steps)
         slots = self._slots()[:-1]
         timed = self.timed if self.timed is not None and self.timed.rows else None
         lines = [
@@ -131,6 +130,7 @@ class _Emitter:
             "#define A(n) ((void *)(arena + (n)))",
             "#define W(n) ((const void *)(weights + (n)))",
             "#define RUN(call) do { onnxc_status status = (call); if (status != ONNXC_OK) return status; } while (0)",
+            *(_RESERVE if program.blocks else []),
             *([timed.macro()] if timed else [""]),
             "static onnxc_status run(const void *const *inputs, void *const *outputs, const int64_t *symbols,",
             "                        const onnxc_context *context) {",
@@ -141,6 +141,9 @@ class _Emitter:
         ]
         if program.weights_size:
             lines += [f"  const uint8_t *const weights = {self._weights()};", "  (void)weights;"]
+        if program.blocks:
+            lines.append("  onnxc_heap *const heap = context->heap;")
+            lines.append(f"  void {', '.join(f'*block{i} = NULL' for i in range(program.blocks))};")
         lines.append("  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;")
         lines += [*self._dims([*slots, *body]), *slots]
         return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
@@ -157,6 +160,8 @@ class _Emitter:
             return f"W({self._sum(self.program.weight_offsets[root.constant.digest], inside)})"
         if root.kind == "strings":
             return f"(strings_{root.index} + {self._sum(0, inside)} / 16)" if inside else f"strings_{root.index}"
+        if root.kind == "block":
+            return f"block{root.index}" if inside == 0 else f"BP({root.index}, {self._sum(0, inside)})"
         if root.kind == "arena":
             slot = self.program.plan.slots[root.index]
             if slot is None:
@@ -169,29 +174,6 @@ class _Emitter:
 
     def _sum(self, base: Dimension, inside: Dimension) -> str:
         return c_dimension(base + inside, self.symbols)
-
-    def _step(self, step: Step, indent: str) -> list[str]:
-        comment = f" /* {c_comment(step.comment)} */" if step.comment else ""
-        if isinstance(step, CopyStep):
-            if step.source.size == 0:
-                return []
-            size = c_dimension(step.source.size, self.symbols)
-            size = f"(size_t)({size})" if isinstance(step.source.size, Dim) else size
-            destination, source = self._address(step.destination), self._address(step.source)
-            call = f"memcpy({destination}, {source}, {size})"
-            return [f"{indent}{self.timed.copy(step, call) if self.timed else f'{call};'}{comment}"]
-        if isinstance(step, KernelStep):
-            arguments = [self._address(b) for b in step.arguments] + (["text"] if step.kernel.makes_text else [])
-            arguments += [f"(int32_t){self.symbols[s]}" for s in step.kernel.symbols]
-            if is_parallel(step.kernel, self.threads):
-                arguments.insert(0, "parallel")
-            call = f"call_{step.kernel.symbol}({', '.join(arguments)})"
-            return [f"{indent}{self.timed.kernel(step, call) if self.timed else f'RUN({call});'}{comment}"]
-        lines = [f"{indent}if (*(const bool *){self._address(step.condition)}) {{{comment}"]
-        lines += [line for s in step.then_steps for line in self._step(s, indent + "  ")]
-        lines.append(f"{indent}}} else {{")
-        lines += [line for s in step.else_steps for line in self._step(s, indent + "  ")]
-        return [*lines, f"{indent}}}"]
 
     def _slots(self) -> list[str]:
         """C that puts the places of the slots into variables slot0, slot1, ...; the last is the end of the arena."""
@@ -207,17 +189,19 @@ class _Emitter:
         body = [*checks, *self._slots(), "  return (size_t)end;"]
         lines = ["static size_t arena_size(const int64_t *symbols) {", *self._dims(body)]
         lines += ["  (void)symbols;", *body, "}", ""]
-        dims = [d for t in program.output_types for d in t.shape]
-        body = [f"  shapes[{i}] = {c_dimension(d, self.symbols)};" for i, d in enumerate(dims)]
+        dims = [d for t in program.output_types if isinstance(t, TensorType) for d in t.shape]
+        texts = ["ONNXC_RUN_TIME" if is_run_time(d) else c_dimension(d, self.symbols) for d in dims]
+        body = [f"  shapes[{i}] = {text};" for i, text in enumerate(texts)]
         lines += ["static void output_shapes(const int64_t *symbols, int64_t *shapes) {", *self._dims(body)]
         return "\n".join([*lines, "  (void)symbols, (void)shapes;", *body, "}", ""])
 
     def _symbolic_sizes(self) -> list[Dimension]:
         """Bytes of tensors, and dimensions of outputs, that depend on symbols."""
         program = self.program
+        outputs = [t for t in program.output_types if isinstance(t, TensorType) and not decided_by_run(t)]
         sizes = [p.type.byte_size for p in program.inputs if isinstance(p.type, TensorType)]
-        sizes += [b.size for b in program.arena_buffers] + [t.byte_size for t in program.output_types]
-        sizes += [d for t in program.output_types for d in t.shape]
+        sizes += [b.size for b in program.arena_buffers] + [t.byte_size for t in outputs]
+        sizes += [d for t in outputs for d in t.shape]
         return list(dict.fromkeys(s for s in sizes if isinstance(s, Dim)))
 
     def _check(self, size: Dimension) -> list[str]:
@@ -241,7 +225,8 @@ class _Emitter:
                     shape = f"{kind}_shape_{index}"
                     dims = ", ".join(self._described(d) for d in type_.shape)
                     lines.append(f"static const int64_t {shape}[] = {{{dims}}};")
-                infos.append(f"  {{{c_string(tensor)}, {dlpack_type(type_.dtype)}, {type_.rank}, {shape}}},")
+                form = "ONNXC_VALUE" if kind == "outputs" and decided_by_run(type_) else "ONNXC_TENSOR"
+                infos.append(f"  {{{c_string(tensor)}, {dlpack_type(type_.dtype)}, {type_.rank}, {shape}, {form}}},")
             if infos:
                 lines += [f"static const onnxc_tensor_info {kind}_info[] = {{", *infos, "};"]
         if program.symbols:
@@ -271,6 +256,7 @@ class _Emitter:
             **({"makes_text": "1"} if self.makes_text else {}),
             **({"input_maps": "input_maps"} if program.input_maps else {}),
             **({"output_keys": "output_keys"} if program.keys else {}),
+            "needs_heap": str(int(program.blocks > 0)),
         }
         lines += ["", "static const onnxc_model model = {", *(f"  .{k} = {v}," for k, v in fields.items()), "};", ""]
         lines += [
@@ -284,6 +270,8 @@ class _Emitter:
     def _described(self, dim: Dimension) -> str:
         if isinstance(dim, int):
             return str(dim)
+        if is_run_time(dim):
+            return "ONNXC_RUN_TIME"
         for index, symbol in enumerate(self.program.symbols):
             if dim == Dim.symbol(symbol):
                 return f"ONNXC_SYMBOL({index})"
@@ -307,10 +295,11 @@ class _Emitter:
         parameters = run_parameters(program, self.external_weights)
         text = ", .text = text" if self.makes_text else ""
         weights = "weights" if self.external_weights else "NULL"
+        more = text + (", .heap = heap" if program.blocks else "")
         lines += [
             f"onnxc_status {name}_run({', '.join(parameters[:2])},",
             f"{' ' * (len(name) + 18)}{', '.join(parameters[2:])}) {{",
-            f"  const onnxc_context context = {{.arena = arena, .weights = {weights}, .parallel = parallel{text}}};",
+            f"  const onnxc_context context = {{.arena = arena, .weights = {weights}, .parallel = parallel{more}}};",
         ]
         if dims:
             lines.append(f"  const int64_t values[] = {{{copies}}};")
@@ -321,6 +310,8 @@ class _Emitter:
             lines += ["  if (arena == NULL) return ONNXC_ERROR_ARENA;"]
         if self.makes_text:
             lines += ["  if (text == NULL) return ONNXC_ERROR_ARGUMENT;"]
+        if program.blocks:
+            lines += ["  if (heap == NULL) return ONNXC_ERROR_ARENA;"]
         if self.external_weights:
             lines += ["  if (weights == NULL) return ONNXC_ERROR_WEIGHTS;"]
         lines += [
@@ -338,8 +329,8 @@ def _kernel_steps(steps: Sequence[Step]) -> list[KernelStep]:
     for step in steps:
         if isinstance(step, KernelStep):
             found.append(step)
-        elif isinstance(step, IfStep):
-            found += _kernel_steps(step.then_steps) + _kernel_steps(step.else_steps)
+        for inner in nested_steps(step):
+            found += _kernel_steps(inner)
     return found
 
 

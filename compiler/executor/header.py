@@ -6,7 +6,7 @@ from ..op.packed import PACKED
 from ..op.small_float import SMALL_FLOATS
 from ..relay.types import DTYPES, TensorType
 from .names import c_comment, identifier, identifiers, interface_count, interface_type
-from .program import Program
+from .program import Program, decided_by_run
 
 #: What C's type does not say about a tensor.
 _NOTES = {
@@ -38,6 +38,7 @@ def run_parameters(program: Program, external_weights: bool) -> list[str]:
         *(["const void *weights"] if external_weights else []),
         "void *arena",
         *(["onnxc_text *text"] if program.makes_text else []),
+        *(["onnxc_heap *heap"] if program.blocks else []),
         "const onnxc_parallel *parallel",
     ]
 
@@ -70,7 +71,7 @@ def emit_header(program: Program, external_weights: bool = False) -> str:
         for field, type_ in zip(fields, field_types, strict=True):
             assert isinstance(type_, TensorType)
             count = interface_count(type_)
-            if isinstance(count, int):
+            if isinstance(count, int) and not decided_by_run(type_):
                 sizes.append(f"#define {upper}_{kind}_{field.upper()}_SIZE {count}u")
     if sizes:
         lines += ["/* Lengths of the arrays. */", *sizes, ""]
@@ -103,6 +104,9 @@ def emit_header(program: Program, external_weights: bool = False) -> str:
 def _struct(name: str, fields: list[str], types: list, qualifier: str) -> list[str]:
     lines = ["typedef struct {"]
     for field, type_ in zip(fields, types, strict=True):
+        if decided_by_run(type_):
+            lines.append(f"  onnxc_value *{field}; /* {c_comment(str(type_))}, told by the run */")
+            continue
         note = _NOTES.get(type_.dtype, "")
         lines.append(f"  {qualifier}{interface_type(type_.dtype)} *{field}; /* {c_comment(str(type_.shape))}{note} */")
     if not fields:

@@ -114,7 +114,7 @@ def c_bound(dim: Dimension, symbols: Mapping[str, str]) -> str:
     operations = {
         "+": lambda a, b: f"({a} + {b})",
         "*": lambda a, b: f"{a} * {b}",
-        "//": lambda a, b: f"({a}) / ({b})",
+        "//": lambda a, b: f"onnxc_quotient({a}, {b})",
         "%": lambda a, b: f"({b})",
         "max": lambda a, b: f"onnxc_greater({a}, {b})",
         "min": lambda a, b: f"onnxc_smaller({a}, {b})",

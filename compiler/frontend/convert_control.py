@@ -1,61 +1,114 @@
-"""ONNX control flow."""
+"""ONNX If."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import onnx
-
+from ..diagnostics import CompileError, RunTimeValueError
 from ..relay.builder import FunctionBuilder
-from ..relay.dimension import Dim
-from ..relay.expr import Atom, Function
-from ..relay.types import Type, type_symbols
-from .registry import Node, converter, fix_remedy
+from ..relay.dimension import Dim, Dimension
+from ..relay.expr import Atom, Attrs, Call, Function
+from ..relay.run_time import is_run_time
+from ..relay.types import TensorType, TupleType, Type
+from .registry import Node, converter
 
 
 @converter("If")
 def convert_if(node: Node) -> Any:
     known = node.builder.shape_value(node.input(0))
     if known is not None and known.size == 1 and isinstance(known.reshape(-1)[0], (int, bool)):
-        inner, results = node.convert_graph(_branch(node, "then_branch" if known.reshape(-1)[0] else "else_branch"))
-        node.builder.bindings.extend(inner.bindings)
+        inner = node.builder.child()
+        results = node.convert_graph(
+            node.graph_attr("then_branch" if known.reshape(-1)[0] else "else_branch"), inner, {}
+        )
+        node.builder.take_over(inner)
         return results
     if node.type(0).size != 1:
         raise node.error(f"a condition of shape {node.type(0).shape}", expected="one element")
-    then_builder, then_results = node.convert_graph(_branch(node, "then_branch"))
-    else_builder, else_results = node.convert_graph(_branch(node, "else_branch"))
+    branches = [_Branch(node, name) for name in ("then_branch", "else_branch")]
+    failed = [branch.error for branch in branches if branch.error is not None]
+    if len(failed) == 2:
+        raise failed[0]
+    for branch, other in zip(branches, reversed(branches), strict=True):
+        branch.fail_like(other)
     count = node.output_count
-    if not len(then_results) == len(else_results) == count:
-        raise node.error(
-            f"{len(then_results)} and {len(else_results)} results of the branches", expected=f"{count}, as outputs"
-        )
-    for index, (then, other) in enumerate(zip(then_results, else_results, strict=True)):
-        _check_equal(node, index, then.type, other.type)
-    then_function = _function(node, then_builder, then_results)
-    else_function = _function(node, else_builder, else_results)
-    type_ = then_function.result.type
+    found = [len(branch.results) for branch in branches]
+    if found != [count, count]:
+        raise node.error(f"{found[0]} and {found[1]} results of the branches", expected=f"{count}, as outputs")
+    types = [_common_type(node, index, branches) for index in range(count)]
     name = node.proto.output[0] if count == 1 else f"{node.location.node}/both"
-    value = node.builder.if_(node.input(0), then_function, else_function, type_, name, node.location)
+    type_ = types[0] if count == 1 else TupleType(tuple(types))
+    functions = [branch.function() for branch in branches]
+    value = node.builder.if_(node.input(0), functions[0], functions[1], type_, name, node.location)
     return value if count == 1 else [node.get_item(value, i) for i in range(count)]
 
 
-def _branch(node: Node, name: str) -> onnx.GraphProto:
-    graph = node.required_attr(name)
-    assert isinstance(graph, onnx.GraphProto), graph
-    return graph
+class _Branch:
+    """A branch under conversion.
+
+    One that cannot be for the shapes that are known, since it was made for others, ends the run where it is taken: many
+    models have a branch for each of several kinds of input.
+    """
+
+    def __init__(self, node: Node, name: str) -> None:
+        self._node = node
+        self.builder = node.builder.child()
+        self.results: list[Atom] = []
+        self.error: CompileError | None = None
+        try:
+            self.results = node.convert_graph(node.graph_attr(name), self.builder, {})
+        except RunTimeValueError:
+            raise
+        except CompileError as error:
+            self.error = error
+
+    def fail_like(self, other: _Branch) -> None:
+        """Where the branch cannot be: results of the types that the other one has."""
+        if self.error is None:
+            return
+        self.builder = self._node.builder.child()
+        for atom in other.results:
+            type_ = atom.type
+            if not isinstance(type_, TensorType):
+                raise self.error
+            shape = tuple(0 if is_run_time(dim) else dim for dim in type_.shape)
+            attrs = Attrs(message=self.error.message, shape=shape, dtype=type_.dtype)
+            call = Call("fail", (), attrs, self.error.location)
+            self.results.append(self.builder.bind(call, TensorType(shape, type_.dtype), "fail", self._node.location))
+
+    def function(self) -> Function:
+        return function_of(self._node, self.builder, self.results)
 
 
-def _function(node: Node, builder: FunctionBuilder, results: list[Atom]) -> Function:
-    if len(results) == 1:
+def function_of(node: Node, builder: FunctionBuilder, results: Sequence[Atom], always_tuple: bool = False) -> Function:
+    """The function of a branch or a loop's body."""
+    if len(results) == 1 and not always_tuple:
         return builder.function(results[0])
-    return builder.function(builder.tuple(results, f"{node.location.node}/results", node.location))
+    return builder.function(builder.tuple(list(results), f"{node.location.node}/results", node.location))
 
 
-def _check_equal(node: Node, index: int, then: Type, other: Type) -> None:
-    if then == other:
-        return
+def _common_type(node: Node, index: int, branches: Sequence[_Branch]) -> Type:
+    """The type of a result, whichever branch gives it: dimensions that differ are only known at run time."""
+    then, other = (branch.results[index].type for branch in branches)
+    if isinstance(then, TensorType) and isinstance(other, TensorType):
+        if then.dtype == other.dtype and then.rank == other.rank:
+            name = node.proto.output[index] or node.location.node
+            return TensorType(tuple(_common_dims(node, name, then, other, branches)), then.dtype)
+    elif then == other:
+        return then
     raise node.error(
         f"output {index} is {then} in the then branch, {other} in the else branch",
-        expected="one type in both: which branch runs is only known at run time",
-        remedy=fix_remedy(*map(Dim.symbol, type_symbols(then) | type_symbols(other))),
+        expected="one type in both, up to dimensions: which branch runs is only known at run time",
     )
+
+
+def _common_dims(
+    node: Node, name: str, then: TensorType, other: TensorType, branches: Sequence[_Branch]
+) -> list[Dimension]:
+    own = set().union(*(branch.builder.own_symbols for branch in branches))
+    dims: list[Dimension] = []
+    for axis, (left, right) in enumerate(zip(then.shape, other.shape, strict=True)):
+        inner = isinstance(left, Dim) and bool(left.symbols() & own)
+        dims.append(left if left == right and not inner else node.builder.new_symbol(f"{name}_d{axis}"))
+    return dims

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..op.base import normalize_axis
+from ..op.slice import slice_length
 from ..relay.dimension import Dimension, lower_bound, maximum, minimum
-from ..relay.expr import Atom, Constant
+from ..relay.expr import Atom
+from ..relay.run_time import is_run_time
 from .convert_tensor import axes_of, reshape
 from .registry import Node, converter, number
 
@@ -24,24 +24,33 @@ def convert_slice(node: Node) -> Atom:
         axes = axes_of(node, 3, x.rank, range(len(starts)))
         steps: tuple[Dimension, ...] = (1,) * len(starts)
     else:
-        starts, ends = node.shape_value(1), node.shape_value(2)
+        starts, ends = node.shape_value(1, signed=True), node.shape_value(2, signed=True)
         axes = axes_of(node, 3, x.rank, range(len(starts)))
-        steps = node.shape_value(4) if node.has_input(4) else (1,) * len(starts)
+        steps = node.shape_value(4, signed=True) if node.has_input(4) else (1,) * len(starts)
     if not len(starts) == len(ends) == len(axes) == len(steps):
         raise node.error(
             f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes, {len(steps)} steps", expected="as many of each"
         )
     begin: list[Dimension] = [0] * x.rank
-    end, strides = list(x.shape), [1] * x.rank
+    end = list(x.shape)
+    strides: list[Dimension] = [1] * x.rank
     for axis, first, last, step in zip(axes, starts, ends, steps, strict=True):
-        if not isinstance(step, int) or step == 0:
-            raise node.error(f"the step {step}", expected="an integer other than 0, known by now")
+        if step == 0:
+            raise node.error("the step 0", expected="another step")
         dim = x.shape[axis]
-        low, high = (0, dim) if step > 0 else (-1, dim - 1)
+        backward = int(step < 0) if isinstance(step, int) else minimum(maximum(-step, 0), 1)
+        low, high = -backward, dim - backward
         begin[axis] = _position(first, dim, low, high)
         end[axis] = _position(last, dim, low, high)
         strides[axis] = step
-        if lower_bound(begin[axis] - end[axis] if step > 0 else end[axis] - begin[axis]) >= 0:
+        if is_run_time(begin[axis]) or is_run_time(end[axis]) or not isinstance(step, int):
+            length = slice_length(begin[axis], end[axis], step)
+            # One more, since going backward begins at -1 where nothing is before the end.
+            sizes = (begin[axis] + backward, length)
+            (first_more, length) = node.builder.as_sizes(sizes, node.proto.output[0], node.location)
+            begin[axis] = first_more - backward
+            end[axis] = begin[axis] + length * step
+        elif lower_bound(begin[axis] - end[axis] if step > 0 else end[axis] - begin[axis]) >= 0:
             end[axis] = begin[axis]
     if begin == [0] * x.rank and end == list(x.shape) and strides == [1] * x.rank:
         return node.input(0)
@@ -51,10 +60,13 @@ def convert_slice(node: Node) -> Atom:
 def _position(value: Dimension, dim: Dimension, low: Dimension, high: Dimension) -> Dimension:
     """A start or an end between low and high; a negative one counts from the end.
 
-    The sign of one that is computed from dimensions may not be known: it is taken as not negative then.
+    The sign of one that is computed from inputs' dimensions may not be known: it is taken as not negative then.
     """
     if isinstance(value, int) and abs(value) >= _ENDLESS:
         return high if value > 0 else low
+    if is_run_time(value) and lower_bound(value) < 0:
+        is_negative = minimum(maximum(-value, 0), 1)
+        return maximum(minimum(value + dim * is_negative, high), low)
     if (isinstance(value, int) and value < 0) or (not isinstance(value, int) and lower_bound(-value) > 0):
         value = value + dim
     return maximum(minimum(value, high), low)
@@ -107,53 +119,6 @@ def convert_one_hot(node: Node) -> Atom:
     known = node.builder.shape_value(node.input(1))
     depth: Any = int(number(node.static_array(1))) if known is None else known.reshape(-1)[0]
     return node.call("one_hot", node.input(0), node.input(2), depth=depth, axis=node.attr("axis", -1))
-
-
-def _data_dependent(node: Node, index: int) -> np.ndarray:
-    """A constant that decides on the result's shape."""
-    atom = node.input(index)
-    known = node.builder.shape_value(atom)
-    if not isinstance(atom, Constant) and (known is None or not all(isinstance(v, int) for v in known.flat)):
-        raise node.error(
-            f"the result's shape depends on what input {index} ('{node.proto.input[index]}') holds at run time",
-            expected="a constant",
-            remedy="cut the model before this node, and do the rest in the application",
-        )
-    return node.static_array(index)
-
-
-@converter("Compress")
-def convert_compress(node: Node) -> Atom:
-    x, axis = node.type(0), node.attr("axis")
-    kept = np.flatnonzero(_data_dependent(node, 1)).astype(np.int64)
-    if axis is None:
-        return node.call("take", reshape(node, node.input(0), (x.size,)), Constant(kept), axis=0)
-    return node.call("take", node.input(0), Constant(kept), axis=normalize_axis("Compress", axis, x.rank))
-
-
-@converter("NonZero")
-def convert_non_zero(node: Node) -> Atom:
-    array = _data_dependent(node, 0)
-    # numpy knows no rank 0 here: ONNX gives no rows then, and a column where the scalar is not zero.
-    found = np.nonzero(array) if array.ndim else np.empty((0, int(np.count_nonzero(array))))
-    return Constant(np.array(found, np.int64).reshape(array.ndim, -1 if array.ndim else int(np.count_nonzero(array))))
-
-
-@converter("Unique")
-def convert_unique(node: Node) -> Any:
-    array, axis = _data_dependent(node, 0), node.attr("axis")
-    values, first, inverse, counts = np.unique(array, True, True, True, axis=axis)
-    if not node.attr("sorted", 1):
-        order = np.argsort(first)
-        values = np.take(values, order, 0 if axis is None else axis)
-        first, inverse, counts = first[order], np.argsort(order)[inverse.reshape(-1)], counts[order]
-    return [Constant(values), *(Constant(a.reshape(-1).astype(np.int64)) for a in (first, inverse, counts))]
-
-
-@converter("NonMaxSuppression")
-def convert_non_max_suppression(node: Node) -> Any:
-    _data_dependent(node, 1)
-    raise node.error("NonMaxSuppression is not supported", remedy="cut the model before this node")
 
 
 @converter("TensorScatter")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import onnx.helper
 
-from ..relay.dimension import lower_bound, maximum
 from ..relay.expr import Atom, Constant
 from ..relay.types import dtype_name
 from .registry import Node, converter, number
@@ -51,24 +48,6 @@ def convert_shape(node: Node) -> Atom:
 @converter("Size")
 def convert_size(node: Node) -> Atom:
     return node.call("full", shape=(), value=node.type(0).size, dtype="int64")
-
-
-@converter("Range")
-def convert_range(node: Node) -> Atom:
-    dtype = node.type(0).dtype
-    if "int" not in dtype:
-        first, last, by = (float(number(node.static_array(i))) for i in range(3))
-        if by == 0:
-            raise node.error("Range with the step 0", expected="another step")
-        return node.call("arange", start=first, step=by, count=max(math.ceil((last - first) / by), 0), dtype=dtype)
-    start, limit, step = (node.shape_value(i)[0] for i in range(3))
-    if lower_bound(step) > 0:
-        count = maximum((limit - start + step - 1) // step, 0)
-    elif lower_bound(-step) > 0:
-        count = maximum((start - limit - step - 1) // -step, 0)
-    else:
-        raise node.error(f"Range with the step {step}", expected="a step known to be positive, or to be negative")
-    return node.call("arange", start=start, step=step, count=count, dtype=dtype)
 
 
 @converter("EyeLike")

@@ -9,6 +9,7 @@ from typing import Any
 from ..op.base import broadcast_shape, normalize_axis
 from ..relay.dimension import Dimension, lower_bound, maximum, product
 from ..relay.expr import Atom, Constant
+from ..relay.run_time import is_run_time
 from ..relay.types import TensorType
 from .registry import Node, converter, fix_remedy, number
 
@@ -36,7 +37,8 @@ def reshape(node: Node, x: Atom, shape: Sequence[Dimension]) -> Atom:
 @converter("Reshape")
 def convert_reshape(node: Node) -> Atom:
     x = node.type(0)
-    target = list(node.attr("shape", ()) if node.opset < 5 else node.shape_value(1))
+    wanted = tuple(node.attr("shape", ()) if node.opset < 5 else _reshape_target(node))
+    target = list(wanted)
     if not node.attr("allowzero", 0):
         for axis, dim in enumerate(target):
             if dim == 0:
@@ -54,12 +56,21 @@ def convert_reshape(node: Node) -> Atom:
             raise node.error(
                 f"-1 in the shape {tuple(target)} of no elements", expected="dimensions without 0 beside it"
             )
-        target[place] = x.size // others
+        (target[place],) = node.builder.as_sizes([x.size // others], node.proto.output[0], node.location)
         if isinstance(x.size, int) and product(target) != x.size:
-            raise node.error(
-                f"{x.shape} reshaped to {node.shape_value(1)}", expected=f"a divisor of {x.size} beside -1"
-            )
+            raise node.error(f"{x.shape} reshaped to {wanted}", expected=f"a divisor of {x.size} beside -1")
     return reshape(node, node.input(0), target)
+
+
+def _reshape_target(node: Node) -> Sequence[Dimension]:
+    """What a Reshape asks for; where the run decides, it also gives 0 and -1 their meaning."""
+    shape = node.input(1)
+    value = node.builder.shape_value(shape)
+    if value is None or any(is_run_time(d) and lower_bound(d) < 0 for d in value.flat):
+        rule = "reshape_zero" if node.attr("allowzero", 0) else "reshape"
+        read = node.builder.read_dimensions(shape, rule, node.type(0).shape, node.location)
+        return node.shape_value(1) if read is None else tuple(read.reshape(-1))
+    return tuple(value.reshape(-1))
 
 
 @converter("Flatten")
@@ -182,7 +193,7 @@ def convert_tile(node: Node) -> Atom:
 @converter("Pad")
 def convert_pad(node: Node) -> Atom:
     x, mode = node.type(0), node.attr("mode", "constant")
-    pads = node.shape_value(1) if node.opset >= 11 else tuple(node.attr("pads", node.attr("paddings", ())))
+    pads = node.shape_value(1, signed=True) if node.opset >= 11 else tuple(node.attr("pads", node.attr("paddings", ())))
     axes = axes_of(node, 3, x.rank)
     if len(pads) != 2 * len(axes):
         raise node.error(f"{len(pads)} paddings for {len(axes)} axes", expected="two for each axis")
@@ -190,6 +201,10 @@ def convert_pad(node: Node) -> Atom:
     after: list[Dimension] = [0] * x.rank
     for place, axis in enumerate(axes):
         before[axis], after[axis] = pads[place], pads[len(axes) + place]
+        if is_run_time(before[axis]) or is_run_time(after[axis]):
+            size = x.shape[axis] + before[axis]
+            (whole,) = node.builder.as_sizes([size + after[axis]], node.proto.output[0], node.location)
+            after[axis] = whole - size
     data = node.input(0)
     if not any(p != 0 for p in before + after):
         return data

@@ -35,7 +35,9 @@ def explain(node: Node) -> CompileError | None:
         # Graphs inside the node may need the default domain.
         versions = {"": onnx.defs.onnx_opset_version(), domain: node.opset}
         context.opset_imports = versions
-        onnx.checker.check_node(node.proto, context)
+        # Not where there are graphs inside: they use names from outside, which a check of the node alone does not know.
+        if not any(attribute.HasField("g") for attribute in node.proto.attribute):
+            onnx.checker.check_node(node.proto, context)
         types = {n: type_proto(a.type) for n, a in zip(node.proto.input, node.inputs, strict=False) if a is not None}
         data = {
             name: onnx.numpy_helper.from_array(atom.array)

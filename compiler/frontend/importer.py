@@ -235,9 +235,10 @@ class _Importer:
                 )
             inputs.append(atom)
 
-        def convert_graph(graph: onnx.GraphProto) -> tuple[FunctionBuilder, list[Atom]]:
-            child = builder.child()
-            return child, self._graph(graph, child, _Scope(scope))
+        def convert_graph(graph: onnx.GraphProto, child: FunctionBuilder, given: Mapping[str, Atom]) -> list[Atom]:
+            inner = _Scope(scope)
+            inner.values.update(given)
+            return self._graph(graph, child, inner)
 
         node = Node(proto, inputs, self.versions.get(domain, 1), location, builder, convert_graph, scope.find)
         with located(location):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,8 @@ class Node:
     location : Location
     builder : FunctionBuilder
     convert_graph : callable
-        ``GraphProto -> (child builder, list of result atoms)``: converts a subgraph with this scope outside of it.
+        ``(GraphProto, child builder, atoms by the names of the graph's inputs) -> list of result atoms``: converts a
+        subgraph with this scope outside of it.
     find : callable
         ``name -> atom or None``: a value of the graph by its ONNX name.
     """
@@ -109,7 +110,7 @@ class Node:
     opset: int
     location: Location
     builder: FunctionBuilder
-    convert_graph: Callable[[onnx.GraphProto], tuple[FunctionBuilder, list[Atom]]]
+    convert_graph: Callable[[onnx.GraphProto, FunctionBuilder, Mapping[str, Atom]], list[Atom]]
     find: Callable[[str], Atom | None] = lambda name: None
 
     @property
@@ -169,6 +170,17 @@ class Node:
                 f"the attribute '{attribute.name}' has the type {kinds.Name(found).lower()}",
                 expected=kinds.Name(expected).lower(),
             )
+
+    def graph_attr(self, name: str) -> onnx.GraphProto:
+        """Attribute that must be there and hold a graph."""
+        graph = self.required_attr(name)
+        if not isinstance(graph, onnx.GraphProto):
+            raise self.error(f"the attribute '{name}' is {graph!r}", expected="a graph")
+        return graph
+
+    def inside(self, builder: FunctionBuilder) -> Node:
+        """The node, for calls in a function nested in the one it stands in."""
+        return replace(self, builder=builder)
 
     def required_attr(self, name: str) -> Any:
         value = self.attr(name)
@@ -242,12 +254,27 @@ class Node:
             return Constant(np.ascontiguousarray(value.array.transpose(axes)), value.name)
         return self.call("transpose", value, axes=tuple(axes))
 
-    def shape_value(self, index: int) -> tuple[Dimension, ...]:
-        """Integers and symbolic dimensions held by an input, flattened; CompileError where only run time knows."""
-        value = self.builder.shape_value(self.input(index))
+    def shape_value(self, index: int, signed: bool = False) -> tuple[Dimension, ...]:
+        """Numbers held by an input, flattened: integers, and dimensions; what only run time knows is read there.
+
+        Parameters
+        ----------
+        signed : bool
+            The numbers may be negative; otherwise the run checks that they are not.
+
+        Raises
+        ------
+        CompileError
+            The run cannot tell either, since the input is not of integers, or of unknown length.
+        """
+        atom = self.input(index)
+        value = self.builder.shape_value(atom)
+        if value is None:
+            value = self.builder.read_dimensions(atom, "number" if signed else "size", location=self.location)
         if value is None:
             raise self._run_time_value(index, "a value that follows from constants and the inputs' shapes")
-        return tuple(value.reshape(-1))
+        dims = tuple(value.reshape(-1))
+        return dims if signed else tuple(self.builder.as_sizes(dims, self._name(), self.location))
 
     def static_array(self, index: int) -> np.ndarray:
         """Contents of an input that must be a constant."""

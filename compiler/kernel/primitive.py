@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from .. import op as relay_op
 from ..diagnostics import NOWHERE, Location
 from ..op.base import FusionKind
-from ..relay.dimension import Dim, Dimension, symbols
+from ..relay.dimension import Dimension
 from ..relay.expr import Call, Function
 from ..relay.types import TensorType, tensor_fields, type_symbols
 from ..transform.fuse import CHEAP
@@ -24,16 +23,8 @@ def function_symbols(function: Function) -> list[str]:
         found |= type_symbols(var.type)
     for binding in function.bindings:
         if isinstance(binding.value, Call):
-            found |= _attr_symbols(tuple(binding.value.attrs.values()))
+            found |= binding.value.attrs.symbols()
     return sorted(found)
-
-
-def _attr_symbols(value: Any) -> set[str]:
-    if isinstance(value, Dim):
-        return symbols(value)
-    if isinstance(value, tuple):
-        return set().union(*(_attr_symbols(v) for v in value))
-    return set()
 
 
 def find_anchor(function: Function) -> Call | None:

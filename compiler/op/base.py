@@ -14,6 +14,7 @@ from typing import Any
 from ..diagnostics import CompileError
 from ..relay.dimension import Dimension, maximum
 from ..relay.expr import Attrs
+from ..relay.run_time import require
 from ..relay.types import TensorType, Type
 
 #: Groups of element types.
@@ -95,6 +96,8 @@ class Op:
     multiply_adds : callable, optional
         ``(attrs, argument types, result types) -> Dimension``: how many multiplications with an addition it takes, for
         operators that consist of them.
+    step : bool
+        The executor does it by itself (see executor/builder.py): it has no kernel, and is never fused.
     """
 
     name: str
@@ -111,6 +114,7 @@ class Op:
     makes_text: bool = False
     arithmetic: Callable[[Attrs, Sequence[TensorType]], Dimension] | None = None
     multiply_adds: Callable[[Attrs, Sequence[TensorType], Sequence[TensorType]], Dimension] | None = None
+    step: bool = False
 
 
 _registry: dict[str, Op] = {}
@@ -249,6 +253,10 @@ def broadcast_shape(name: str, *shapes: Sequence[Dimension]) -> tuple[Dimension,
             else:
                 dim = maximum(dim, other)
         result.append(dim)
+        for shape in shapes:
+            position = axis - rank + len(shape)
+            if position >= 0 and shape[position] not in (1, dim):
+                require("broadcast", shape[position], dim)
     return tuple(result)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dim, Dimension, fold, product, symbols
+from ..relay.dimension import Dimension, fold, product
 from ..relay.expr import Attrs
 from ..relay.types import DTYPES, TensorType, type_symbols
 from .base import INTEGERS
 
 PROLOGUE = "#include <math.h>\n#include <stdbool.h>\n#include <stdint.h>\n#include <string.h>\n"
+
+#: What a kernel returns where a number that the run computed makes no sense: ONNXC_ERROR_VALUE of onnxc_runtime.h.
+WRONG_VALUE = 10
 
 #: Element types by the C type that they lie in. 16-bit floats have none; sub-byte types take a byte; complex numbers
 #: are only moved.
@@ -160,17 +162,9 @@ def parameters(
     With `makes_text`, ``onnxc_text *text`` stands behind the other pointers.
     """
     types = (*inputs.values(), *outputs.values())
-    names = set().union(*map(type_symbols, types), _symbols(tuple(attrs.values())))
+    names = set().union(*map(type_symbols, types), attrs.symbols())
     pointers = [f"const {storage_type(t.dtype)} *restrict {name}" for name, t in inputs.items()]
     pointers += [f"{storage_type(t.dtype)} *restrict {name}" for name, t in outputs.items()]
     pointers += [f"uint8_t *restrict {workspace}"] if workspace else []
     pointers += ["onnxc_text *text"] if makes_text else []
     return ", ".join([*pointers, *(f"int32_t {name}" for name in sorted(names))])
-
-
-def _symbols(value: Any) -> set[str]:
-    if isinstance(value, Dim):
-        return symbols(value)
-    if isinstance(value, tuple):
-        return set().union(*map(_symbols, value))
-    return set()

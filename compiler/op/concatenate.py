@@ -10,6 +10,7 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, normalize_axis, outermost, register, same_dtype, tensors
 
@@ -23,7 +24,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         if other.rank != len(shape):
             raise CompileError(f"concatenate of ranks {len(shape)} and {other.rank}", expected="equal ranks")
         for place, (old, new) in enumerate(zip(shape, other.shape, strict=True)):
-            if place == axis or old == new:
+            if place == axis or may_equal(old, new):
                 continue
             if isinstance(old, int) and isinstance(new, int):
                 raise CompileError(

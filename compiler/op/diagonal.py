@@ -9,6 +9,7 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, tensors
 
@@ -18,7 +19,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     first, second = attrs.axes
     if not 0 <= first < second < x.rank:
         raise CompileError(f"diagonal of {x.shape} on the axes {attrs.axes}", expected="two axes, increasing")
-    if x.shape[first] != x.shape[second]:
+    if not may_equal(x.shape[first], x.shape[second]):
         raise CompileError(f"diagonal of {x.shape} on the axes {attrs.axes}", expected="axes of one size")
     return TensorType((*x.shape[:second], *x.shape[second + 1 :]), x.dtype)
 

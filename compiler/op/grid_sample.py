@@ -13,6 +13,7 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal
 from ..relay.types import TensorType, Type
 from .base import FLOATS, NUMBERS, FusionKind, Op, check_dtype, register, tensors
 from .interpolation import cubic_weights, finish, finish_array, linear_weights, separable_sum, working_dtype
@@ -30,7 +31,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             f"grid_sample with the mode '{attrs.mode}' and the padding '{attrs.padding}'",
             expected="nearest, linear or cubic; zeros, border or reflection",
         )
-    if x.rank < 3 or grid.rank != x.rank or grid.shape[-1] != x.rank - 2 or grid.shape[0] != x.shape[0]:
+    if x.rank < 3 or grid.rank != x.rank or grid.shape[-1] != x.rank - 2 or not may_equal(grid.shape[0], x.shape[0]):
         raise CompileError(
             f"grid_sample of {x.shape} at {grid.shape}",
             expected=f"a grid of rank {x.rank}, with {x.shape[0]} in front and {x.rank - 2} behind",

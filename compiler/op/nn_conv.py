@@ -13,6 +13,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.dimension import product
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal
 from ..relay.types import TensorType, Type
 from .accumulate import check_bias, finish_sums, result_dtype, wide_dtype, widen
 from .base import REQUIRED, FusionKind, Op, register, tensors
@@ -28,7 +29,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         )
     check_window("nn.conv", attrs, data.rank - 2)
     channels, groups = kernel.shape[0], attrs.groups
-    if data.shape[1] != kernel.shape[1] * groups or (isinstance(channels, int) and channels % groups):
+    if not may_equal(data.shape[1], kernel.shape[1] * groups) or (isinstance(channels, int) and channels % groups):
         raise CompileError(
             f"nn.conv: {data.shape[1]} input channels, kernel {kernel.shape}, {groups} groups",
             expected=f"{kernel.shape[1] * groups} input channels, and output channels divisible by groups",

@@ -10,6 +10,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.dimension import Dimension
 from ..relay.expr import Attrs
+from ..relay.run_time import require
 from ..relay.types import TensorType, Type
 from .accumulate import check_bias, finish_sums, result_dtype, wide_dtype, widen
 from .base import (
@@ -31,6 +32,8 @@ def _check_contracted(name: str, left: Dimension, right: Dimension, types: Seque
             f"{name} of {types[0].shape} and {types[1].shape}: {left} columns meet {right} rows",
             expected="equal inner dimensions",
         )
+    if left != right:
+        require("equal", left, right)
 
 
 # matmul: a[..., M, K] b[..., K, N]; vectors are a row on the left, a column on the right

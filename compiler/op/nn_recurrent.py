@@ -19,6 +19,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.dimension import Dimension
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal_shapes
 from ..relay.types import TensorType, TupleType, Type
 from . import nn_recurrent_activation as activation
 from .base import REQUIRED, CSource, FusionKind, Op, check_dtype, register, tensors
@@ -105,8 +106,8 @@ def _arguments(attrs: Attrs, weights: Sequence[str], args: Sequence[Any]) -> dic
 
 
 def _check(name: str, what: str, type_: TensorType, shape: Sequence[Dimension], dtype: str) -> None:
-    if type_ != (wanted := TensorType(tuple(shape), dtype)):
-        raise CompileError(f"{name}: {what} is {type_}", expected=str(wanted))
+    if type_.dtype != dtype or not may_equal_shapes(type_.shape, shape):
+        raise CompileError(f"{name}: {what} is {type_}", expected=str(TensorType(tuple(shape), dtype)))
 
 
 def _define(

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal_shapes
 from ..relay.types import Type
 from .base import REQUIRED, FusionKind, Op, check_dtype, normalize_axis, register, tensors
 from .gather import INDEX_TYPES
@@ -18,7 +19,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     x, lengths = tensors("reverse_sequence", args, 2)
     check_dtype("reverse_sequence: lengths", lengths.dtype, INDEX_TYPES)
     batch, time = (normalize_axis("reverse_sequence", a, x.rank) for a in (attrs.batch_axis, attrs.time_axis))
-    if batch == time or lengths.shape != (x.shape[batch],):
+    if batch == time or not may_equal_shapes(lengths.shape, (x.shape[batch],)):
         raise CompileError(
             f"reverse_sequence of {x.shape} with batch axis {batch}, time axis {time} and lengths {lengths.shape}",
             expected="two axes, and a length for each index of the batch axis",

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal_shapes
 from ..relay.types import TensorType, Type
 from .accumulate import widen
 from .base import FLOATS, REQUIRED, CSource, FusionKind, Op, check_dtype, register, same_dtype, tensors
@@ -27,7 +28,8 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     x, regions, images = tensors("roi_align", args, 3)
     check_dtype("roi_align", same_dtype("roi_align", [x, regions]), FLOATS)
     check_dtype("roi_align: numbers of images", images.dtype, INDEX_TYPES)
-    if x.rank != 4 or regions.rank != 2 or regions.shape[1] != 4 or images.shape != regions.shape[:1]:
+    fits = x.rank == 4 and regions.rank == 2 and regions.shape[1] == 4
+    if not fits or not may_equal_shapes(images.shape, regions.shape[:1]):
         raise CompileError(
             f"roi_align of {x.shape} with regions {regions.shape} and images {images.shape}",
             expected="(N, C, H, W), (regions, 4) and (regions,)",

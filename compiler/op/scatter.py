@@ -14,6 +14,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.dimension import Dimension, product
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal_shapes
 from ..relay.types import TensorType, Type
 from .accumulate import widen
 from .base import NUMBERS, CSource, FusionKind, Op, check_dtype, normalize_axis, register, same_dtype, tensors
@@ -102,7 +103,7 @@ def _elements_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         for place, (old, new) in enumerate(zip(x.shape, indices.shape, strict=True))
         if place != axis
     )
-    if not fits or indices.shape != updates.shape:
+    if not fits or not may_equal_shapes(indices.shape, updates.shape):
         raise CompileError(
             f"scatter_elements into {x.shape} with indices {indices.shape} and updates {updates.shape}",
             expected=f"indices and updates of one shape, no greater than the data except on axis {axis}",
@@ -173,7 +174,7 @@ def _nd_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             expected="a last dimension of indices, known by now, of at most the data's rank",
         )
     wanted = (*indices.shape[:-1], *x.shape[depth:])
-    if updates.shape != wanted:
+    if not may_equal_shapes(updates.shape, wanted):
         raise CompileError(f"scatter_nd with updates of shape {updates.shape}", expected=str(wanted))
     check_index_source("scatter_nd", x.shape[:depth], updates)
     return x

@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dimension, maximum
+from ..relay.dimension import Dim, Dimension, maximum
 from ..relay.expr import Attrs
+from ..relay.run_time import require
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, tensors
 
 
-def slice_length(begin: Dimension, end: Dimension, stride: int) -> Dimension:
+def slice_length(begin: Dimension, end: Dimension, stride: Dimension) -> Dimension:
     """Number of positions begin, begin + stride, ... before end (after it for a negative stride)."""
+    if not isinstance(stride, int):
+        return maximum(-((begin - end) // stride), 0)
     span = end - begin if stride > 0 else begin - end
     return maximum((span + abs(stride) - 1) // abs(stride), 0)
 
@@ -29,6 +32,10 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         )
     shape = []
     for dim, begin, end, stride in zip(x.shape, attrs.begin, attrs.end, attrs.strides, strict=True):
+        if isinstance(stride, Dim):
+            require("differ", stride, 0)
+            shape.append(slice_length(begin, end, stride))
+            continue
         if stride == 0:
             raise CompileError("strided_slice with the stride 0", expected="another stride")
         low, high = (begin, end) if stride > 0 else (end + 1, begin + 1)
@@ -49,10 +56,10 @@ def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
 
 def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
     shape = [slice_length(b, e, s) for b, e, s in zip(attrs.begin, attrs.end, attrs.strides, strict=True)]
-    begin = [T.dim(b) for b in attrs.begin]
+    begin, strides = [T.dim(b) for b in attrs.begin], [T.dim(s) for s in attrs.strides]
     return T.compute(
         shape,
-        lambda *i: x(*(b + p * s for b, p, s in zip(begin, i, attrs.strides, strict=True))),
+        lambda *i: x(*(b + p * s for b, p, s in zip(begin, i, strides, strict=True))),
         "strided_slice",
     )
 

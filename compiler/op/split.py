@@ -10,6 +10,7 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal
 from ..relay.types import TensorType, TupleType, Type
 from .base import REQUIRED, FusionKind, Op, normalize_axis, outermost, register, tensors
 
@@ -17,7 +18,7 @@ from .base import REQUIRED, FusionKind, Op, normalize_axis, outermost, register,
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     (x,) = tensors("split", args, 1)
     axis = normalize_axis("split", attrs.axis, x.rank)
-    if sum(attrs.sizes) != x.shape[axis]:
+    if not may_equal(sum(attrs.sizes), x.shape[axis]):
         raise CompileError(
             f"split of {x.shape} along axis {axis} into {attrs.sizes}", expected=f"sizes that sum up to {x.shape[axis]}"
         )

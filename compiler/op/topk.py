@@ -15,7 +15,7 @@ from ..relay.dimension import product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, TupleType, Type
 from .base import NUMBERS, REQUIRED, CSource, FusionKind, Op, check_dtype, normalize_axis, register, tensors
-from .c_source import PROLOGUE, Scalar, dimension_text, parameters
+from .c_source import PROLOGUE, WRONG_VALUE, Scalar, dimension_text, parameters
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -70,7 +70,7 @@ static void {symbol}_sink({storage} *values, int64_t *indices, int32_t count, in
 
 int32_t {symbol}({parameters}) {{
   const int32_t outer = {outer}, length = {length}, inner = {inner}, k = {k};
-  if (k < 0 || k > length) return 1;
+  if (k < 0 || k > length) return {wrong};
   if (k == 0) return 0;
   for (int32_t o = 0; o < outer; ++o)
     for (int32_t i = 0; i < inner; ++i) {{
@@ -129,6 +129,7 @@ def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequ
             prologue=PROLOGUE,
             helpers=scalar.helpers,
             symbol=symbol,
+            wrong=WRONG_VALUE,
             type=scalar.arithmetic,
             storage=scalar.storage,
             better=greater if attrs.largest else less,

@@ -2,17 +2,20 @@
 
 A *shape value* is what an integer tensor holds, as an object array of dimensions, known at compile time: the shape of
 an input, its second element plus one, and so on. Models compute shapes with tensors; this is where they become types.
+What a tensor holds that is not known is read during the run, into symbols: see run_time.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections import ChainMap
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..diagnostics import NOWHERE, CompileError, Location, located
-from .dimension import Dim, Dimension
+from .dimension import Dim, Dimension, lower_bound
 from .expr import (
     Atom,
     Attrs,
@@ -30,6 +33,7 @@ from .expr import (
     free_vars,
     subfunctions,
 )
+from .run_time import is_run_time
 from .types import TensorType, TupleType, Type
 
 #: Larger tensors are data, not shapes.
@@ -61,11 +65,22 @@ class FunctionBuilder:
         #: Keys of matrices that stand for sequences of maps, one for each row (ONNX ZipMap).
         self.row_keys: dict[Atom, tuple[Any, ...]] = parent.row_keys if parent else {}
         self._names: dict[str, int] = parent._names if parent else {}
-        self._shape_values: dict[Var, np.ndarray] = parent._shape_values if parent else {}
+        self._symbols: set[str] = parent._symbols if parent else set()
+        self.own_symbols: set[str] = set()  # run-time symbols that have their values in this function alone
+        # What converters want to remember until they convert the same graph again.
+        self.notes: dict[Hashable, Any] = parent.notes if parent else {}
+        # What a nested function finds out holds only there: its symbols get their values there.
+        self._shape_values: ChainMap[Var, np.ndarray] = parent._shape_values.new_child() if parent else ChainMap()
 
     def child(self) -> FunctionBuilder:
         """A builder for a function nested in this one."""
         return FunctionBuilder(self._infer, self._shape_reference, self)
+
+    def take_over(self, child: FunctionBuilder) -> None:
+        """Bind here what a nested function binds, since it always runs."""
+        self.bindings.extend(child.bindings)
+        self.own_symbols |= child.own_symbols
+        self._shape_values.update(child._shape_values.maps[0])
 
     def unique_name(self, name: str) -> str:
         """The name itself, or with a number where it is taken."""
@@ -138,6 +153,81 @@ class FunctionBuilder:
     def set_shape_value(self, var: Var, value: np.ndarray) -> None:
         self._shape_values[var] = value
 
+    # Dimensions that only the run knows
+
+    def new_symbol(self, name: str, signed: bool = False) -> Dim:
+        """A run-time symbol, named after what it is the size of."""
+        base = re.sub(r"\W", "_", name).strip("_") or "size"
+        if base[0].isdigit():
+            base = f"d{base}"
+        stem, number = base, 0
+        while stem in self._symbols:
+            number += 1
+            stem = f"{base}_{number}"
+        self._symbols.add(stem)
+        name = f"{stem}__" if signed else f"{stem}_"
+        self.own_symbols.add(name)
+        return Dim.symbol(name)
+
+    def seen_outside(self, type_: Type, name: str, outside: FunctionBuilder) -> Type:
+        """A type as it is where this function's own symbols have no values: with new symbols in their place."""
+        if isinstance(type_, TupleType):
+            return TupleType(tuple(self.seen_outside(field, name, outside) for field in type_.fields))
+        if not isinstance(type_, TensorType):
+            return type_
+        own = [isinstance(dim, Dim) and bool(dim.symbols() & self.own_symbols) for dim in type_.shape]
+        pairs = enumerate(zip(type_.shape, own, strict=True))
+        return TensorType(
+            tuple(outside.new_symbol(f"{name}_d{axis}") if inner else dim for axis, (dim, inner) in pairs), type_.dtype
+        )
+
+    def read_dimensions(
+        self, atom: Atom, rule: str = "size", source: tuple[Dimension, ...] = (), location: Location = NOWHERE
+    ) -> np.ndarray | None:
+        """Read an integer tensor during the run; None where the number of its elements is not known.
+
+        Parameters
+        ----------
+        rule, source
+            See op/dimensions.py.
+
+        Returns
+        -------
+        numpy.ndarray
+            A symbol for each element, in the tensor's shape. What is read by the rule ``number`` becomes the tensor's
+            shape value.
+        """
+        type_ = atom.type
+        if not isinstance(type_, TensorType) or not type_.is_static or "int" not in type_.dtype:
+            return None
+        assert isinstance(type_.size, int)
+        if type_.size > SHAPE_VALUE_LIMIT:
+            return None
+        name = atom.name or "size"
+        stems = [name] if type_.size == 1 else [f"{name}_{i}" for i in range(type_.size)]
+        symbols = [self.new_symbol(stem, signed=rule == "number") for stem in stems]
+        if symbols:
+            attrs = {"defines": tuple(symbols), "rule": rule, "source": source}
+            self.call("read_dimensions", atom, name=f"{name}.sizes", location=location, **attrs)
+        value = _object_array(np.array(symbols, object).reshape(type_.shape))
+        if rule == "number" and isinstance(atom, Var):
+            self._shape_values[atom] = value
+        return value
+
+    def as_sizes(self, dims: Sequence[Dimension], name: str, location: Location = NOWHERE) -> list[Dimension]:
+        """Dimensions with symbols in place of expressions that the run must show not to be negative.
+
+        A short name keeps what is computed from it short, too.
+        """
+        result = list(dims)
+        wanted = {d: None for d in dims if isinstance(d, Dim) and is_run_time(d) and lower_bound(d) < 0}
+        if wanted:
+            symbols = {dim: self.new_symbol(name) for dim in wanted}
+            attrs = {"defines": tuple(symbols.values()), "values": tuple(symbols)}
+            self.call("compute_dimensions", name=f"{name}.sizes", location=location, **attrs)
+            result = [symbols.get(d, d) if isinstance(d, Dim) else d for d in dims]
+        return result
+
     def value_inputs(self, atom: Atom) -> tuple[str, ...]:
         """Names of the outermost function's parameters that an atom's value follows from, not just their shapes."""
         builders = [self]
@@ -168,8 +258,9 @@ class FunctionBuilder:
     def if_(self, condition: Atom, then: Function, other: Function, type_: Type, name: str, location: Location) -> Var:
         return self.bind(If(condition, then, other, location), type_, name, location)
 
-    def while_(self, condition: Function, body: Function, state: list[Atom], name: str, location: Location) -> Var:
-        type_ = TupleType(tuple(p.type for p in body.params))
+    def while_(
+        self, condition: Function, body: Function, state: list[Atom], type_: Type, name: str, location: Location
+    ) -> Var:
         return self.bind(While(condition, body, tuple(state), location), type_, name, location)
 
     def function(self, result: Atom, **attrs: Any) -> Function:

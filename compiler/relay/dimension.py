@@ -1,9 +1,9 @@
 """Dimensions: integers, or symbolic integer expressions in a canonical form.
 
 A `Dim` is a polynomial over atoms with integer coefficients. Atoms are symbols (the names of an input's unknown
-dimensions, which are at least 1 at run time) and the operations that do not distribute: floor division and maximum; a
-remainder is written as a difference, and a minimum as the sum less the maximum. Two dimensions that are equal as
-polynomials are equal, hash equally and print equally.
+dimensions, which are at least 1; run_time.py has others) and the operations that do not distribute: floor division and
+maximum; a remainder is written as a difference, and a minimum as the sum less the maximum. Two dimensions that are
+equal as polynomials are equal, hash equally and print equally.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from math import ceil, gcd, inf, isfinite
 from typing import Any, Union
 
 from ..diagnostics import CompileError
+from .run_time import symbol_range
 
 Dimension = Union[int, "Dim"]
 
@@ -266,8 +267,7 @@ def maximum(left: Dimension, right: Dimension) -> Dimension:
     terms = _terms(difference)
     assert terms is not None
     factor = gcd(*terms.values())
-    sides = (_make({m: abs(c) // factor for m, c in terms.items() if (c > 0) == sign}) for sign in (True, False))
-    positive, negative = sides
+    positive, negative = (_make({m: s * c // factor for m, c in terms.items() if s * c > 0}) for s in (1, -1))
     first, second = sorted((positive, negative), key=lambda d: (isinstance(d, Dim), str(d)))
     return right - factor * negative + factor * Dim({(Atom("max", left=first, right=second),): 1})
 
@@ -278,13 +278,13 @@ def minimum(left: Dimension, right: Dimension) -> Dimension:
 
 
 def lower_bound(dim: Dimension) -> float:
-    """A lower bound, given that every symbol is at least 1; -inf where none is known."""
+    """A lower bound, given the ranges of its symbols; -inf where none is known."""
     return bounds(dim)[0]
 
 
 @lru_cache(maxsize=1 << 14)
 def bounds(dim: Dimension) -> tuple[float, float]:
-    """A lower and an upper bound, given that every symbol is at least 1; infinite where none is known.
+    """A lower and an upper bound, given the ranges of its symbols; infinite where none is known.
 
     Intervals of the terms would tell nothing on differences such as N - N // 2. So this also takes a maximum for either
     of its sides in turn, and a quotient for the fractions that it lies between.
@@ -370,7 +370,7 @@ def equal_if_divisible(left: Dimension, right: Dimension) -> bool:
 
 def _atom_bounds(atom: Atom) -> tuple[float, float]:
     if atom.kind == "sym":
-        return 1.0, inf
+        return symbol_range(atom.name)
     (left_low, left_high), (right_low, right_high) = bounds(atom.left), bounds(atom.right)
     if atom.kind == "max":
         return max(left_low, right_low), max(left_high, right_high)
@@ -453,8 +453,8 @@ def fold(
 _INTEGER_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "*": lambda a, b: a * b,
-    "//": lambda a, b: a // b,
-    "%": lambda a, b: a % b,
+    "//": lambda a, b: a // b if b else 0,  # as in C: a run-time divisor may be 0 where nobody wants the quotient
+    "%": lambda a, b: a % b if b else a,
     "max": max,
     "min": min,
 }

@@ -7,7 +7,7 @@ immutable; a pass builds new expressions. Variables are compared by identity, so
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,8 @@ import numpy as np
 
 from ..diagnostics import NOWHERE, Location
 from .dimension import Dim, substitute
-from .types import FuncType, TensorType, TupleType, Type, type_of_array
+from .run_time import is_run_time_symbol
+from .types import FuncType, TensorType, TupleType, Type, type_of_array, type_symbols
 
 
 class Attrs(dict):
@@ -34,6 +35,18 @@ class Attrs(dict):
     def substitute(self, values: Mapping[str, Any]) -> Attrs:
         """Replace symbols in every dimension among the values."""
         return Attrs({k: _substitute_value(v, values) for k, v in self.items()})
+
+    def symbols(self) -> set[str]:
+        """Symbols of every dimension among the values."""
+        return _value_symbols(tuple(self.values()))
+
+
+def _value_symbols(value: Any) -> set[str]:
+    if isinstance(value, Dim):
+        return value.symbols()
+    if isinstance(value, tuple):
+        return set().union(*map(_value_symbols, value))
+    return set()
 
 
 def _substitute_value(value: Any, values: Mapping[str, Any]) -> Any:
@@ -91,7 +104,11 @@ class GlobalVar:
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """An operator (by name) or a function of the module, applied to atoms."""
+    """An operator (by name) or a function of the module, applied to atoms.
+
+    The attribute ``defines``, where an operator has it, is a tuple of symbols that a run of the call gives values to:
+    sizes of its result, or else the numbers in it.
+    """
 
     op: str | GlobalVar
     args: tuple[Atom, ...]
@@ -114,7 +131,10 @@ class TupleGetItem:
 
 @dataclass(frozen=True, eq=False)
 class If:
-    """Two branches without parameters that may use any variable in scope; both have the type of the binding."""
+    """Two branches without parameters that may use any variable in scope.
+
+    Both have the type of the binding; where that has run-time symbols of its own, the run gives them their values.
+    """
 
     condition: Atom
     then_branch: Function
@@ -126,7 +146,8 @@ class If:
 class While:
     """Run `body` on the state while `condition` of the state holds (ONNX Loop and Scan).
 
-    Both take the state's fields as parameters; `body` gives the next state, a tuple.
+    Both take the state's fields as parameters; `body` gives the next state, a tuple. Parameters whose size changes from
+    one iteration to the next have run-time symbols of their own.
     """
 
     condition: Function
@@ -259,6 +280,34 @@ def map_function(function: Function, mapping: Any) -> Function:
     """Replace atoms in a function's bindings and result; its own variables stay."""
     bindings = tuple(Binding(b.var, map_atoms(b.value, mapping)) for b in function.bindings)
     return replace(function, bindings=bindings, result=mapping(function.result))
+
+
+def whole_symbols(type_: Type) -> set[str]:
+    """Symbols that are a whole dimension of a tensor: a value of that type tells what they are."""
+    dims = type_.shape if isinstance(type_, TensorType) else ()
+    if isinstance(type_, TupleType):
+        return set().union(*map(whole_symbols, type_.fields))
+    return {name for dim in dims if isinstance(dim, Dim) for name in dim.symbols() if dim == Dim.symbol(name)}
+
+
+def defined_symbols(binding: Binding, known: Set[str] = frozenset()) -> set[str]:
+    """Run-time symbols that a binding defines, beside those already known."""
+    value = binding.value
+    if isinstance(value, (If, While)):
+        return {name for name in whole_symbols(binding.var.type) if is_run_time_symbol(name)} - known
+    if isinstance(value, Call):
+        return set().union(*(symbol.symbols() for symbol in value.attrs.get("defines", ()))) - known
+    return set()
+
+
+def used_symbols(binding: Binding) -> set[str]:
+    """Symbols in the type and the attributes of a binding, and in the functions nested in it."""
+    found = type_symbols(binding.var.type)
+    if isinstance(binding.value, Call):
+        found |= binding.value.attrs.symbols()
+    for sub in subfunctions(binding.value):
+        found |= set().union(*(type_symbols(param.type) for param in sub.params), *map(used_symbols, sub.bindings))
+    return found
 
 
 def all_bindings(function: Function) -> Iterator[Binding]:

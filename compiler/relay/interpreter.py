@@ -10,7 +10,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from .dimension import Dim, symbols
 from .expr import Atom, Attrs, Call, Constant, Expr, Function, GlobalVar, If, Module, Tuple, TupleGetItem, Var
-from .types import TensorType
+from .types import TensorType, TupleType, Type
 
 #: ``(op name, attrs, arrays) -> array or tuple of arrays``
 Reference = Callable[[str, Attrs, Sequence[np.ndarray]], Any]
@@ -42,6 +42,18 @@ def bind_symbols(params: Sequence[Var], arrays: Sequence[np.ndarray]) -> dict[st
     return values
 
 
+def _define_symbols(type_: Type, value: Any, known: dict[str, int]) -> None:
+    """Learn from a value the symbols that its type is the first to have as whole dimensions."""
+    if isinstance(type_, TupleType):
+        for field, part in zip(type_.fields, value, strict=True):
+            _define_symbols(field, part, known)
+    elif isinstance(type_, TensorType):
+        for dim, size in zip(type_.shape, np.shape(value), strict=True):
+            for name in symbols(dim):
+                if dim == Dim.symbol(name):
+                    known.setdefault(name, size)
+
+
 class Interpreter:
     """Runs functions of a module on numpy arrays."""
 
@@ -57,10 +69,19 @@ class Interpreter:
     def _function(
         self, function: Function, arrays: Sequence[Any], outer: Mapping[Var, Any], dims: Mapping[str, int]
     ) -> Any:
-        scope = dict(outer)
-        scope.update(zip(function.params, arrays, strict=True))
+        scope, known = dict(outer), dict(dims)
+        for param, array in zip(function.params, arrays, strict=True):
+            scope[param] = array
+            _define_symbols(param.type, array, known)
         for binding in function.bindings:
-            scope[binding.var] = self._expr(binding.value, scope, dims)
+            scope[binding.var] = value = self._expr(binding.value, scope, known)
+            if not isinstance(binding.value, Call):
+                _define_symbols(binding.var.type, value, known)
+            elif defines := binding.value.attrs.get("defines"):
+                _define_symbols(binding.var.type, value, known)
+                names = [name for symbol in defines for name in symbol.symbols()]
+                for name, number in zip(names, np.ravel(value) if isinstance(value, np.ndarray) else (), strict=False):
+                    known.setdefault(name, int(number))
         return self._atom(function.result, scope)
 
     def _atom(self, atom: Atom, scope: Mapping[Var, Any]) -> Any:

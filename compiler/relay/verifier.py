@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence, Set
+from typing import NoReturn
 
 from ..diagnostics import CompileError
-from .dimension import Dim, symbols
+from .dimension import Dim
 from .expr import (
     Atom,
     Attrs,
@@ -23,7 +23,11 @@ from .expr import (
     Var,
     While,
     atoms_of,
+    defined_symbols,
+    used_symbols,
+    whole_symbols,
 )
+from .run_time import is_run_time_symbol
 from .types import TensorType, TupleType, Type, type_symbols
 
 #: ``(op name, attrs, argument types) -> type``; raises CompileError where these do not fit together.
@@ -56,7 +60,7 @@ def verify(module: Module, infer: InferType, after: str = "") -> None:
     """
     if "main" not in module.functions:
         raise VerificationError(f"{_after(after)}the module '{module.name}' has no main")
-    known = _bound_symbols(module.main)
+    known = set().union(*(whole_symbols(param.type) for param in module.main.params))
     for name, function in module.functions.items():
         _Verifier(module, infer, known, f"{_after(after)}function @{name}").function(function)
 
@@ -65,28 +69,20 @@ def _after(pass_name: str) -> str:
     return f"after pass '{pass_name}': " if pass_name else ""
 
 
-def _bound_symbols(main: Function) -> set[str]:
-    """Symbols whose values an input's shape gives: those that are a whole dimension."""
-    found: set[str] = set()
-    for param in main.params:
-        if isinstance(param.type, TensorType):
-            for dim in param.type.shape:
-                names = symbols(dim)
-                if len(names) == 1 and dim == Dim.symbol(next(iter(names))):
-                    found |= names
-    return found
-
-
 class _Verifier:
     """Verifies one function of the module with all that is nested in it."""
 
     def __init__(self, module: Module, infer: InferType, symbols_known: set[str], where: str) -> None:
-        self._module, self._infer, self._known, self._where = module, infer, symbols_known, where
+        self._module, self._infer, self._where = module, infer, where
+        self._known: Set[str] = symbols_known
         self._bound: set[Var] = set()
         self._binding: Binding | None = None
 
     def function(self, function: Function, outer: frozenset[Var] = frozenset()) -> None:
-        scope, enclosing = set(outer), self._binding
+        scope, enclosing, known = set(outer), self._binding, self._known
+        self._known = known | set().union(*(whole_symbols(p.type) for p in function.params))
+        if function.is_primitive:  # its callers know the run-time symbols
+            self._known = self._known | {name for b in function.bindings for name in used_symbols(b) if name[-1] == "_"}
         for param in function.params:
             self._bind(param, scope)
         for binding in function.bindings:
@@ -96,10 +92,12 @@ class _Verifier:
             if function.is_primitive:
                 self._check_primitive(binding.value)
             found = self._type(binding.value, frozenset(scope))
-            if found != binding.var.type:
+            defined = defined_symbols(binding, self._known)
+            if not is_instance(found, binding.var.type, defined if isinstance(binding.value, While) else set()):
                 self._fail(f"its expression has the type {found}")
+            self._known = self._known | defined
             self._bind(binding.var, scope)
-        self._binding = enclosing
+        self._binding, self._known = enclosing, known
         self._check_atom(function.result, scope)
 
     def _bind(self, var: Var, scope: set[Var]) -> None:
@@ -151,7 +149,8 @@ class _Verifier:
     def _call_type(self, value: Call) -> Type:
         types = [a.type for a in value.args]
         for name, attr in value.attrs.items():
-            self._check_symbols(_attribute_symbols(attr), f"the attribute {name}={attr}")
+            if name != "defines":
+                self._check_symbols(Attrs({name: attr}).symbols(), f"the attribute {name}={attr}")
         if isinstance(value.op, str):
             try:
                 return self._infer(value.op, value.attrs, types)
@@ -172,22 +171,25 @@ class _Verifier:
                 self._fail("a branch has parameters")
             self.function(branch, scope)
         then_type, else_type = value.then_branch.result.type, value.else_branch.result.type
-        if then_type != else_type:
+        assert self._binding is not None
+        type_, free = self._binding.var.type, defined_symbols(self._binding, self._known)
+        if not is_instance(then_type, type_, free) or not is_instance(else_type, type_, free):
             self._fail(f"the branches have the types {then_type} and {else_type}")
-        return then_type
+        return type_
 
     def _while_type(self, value: While, scope: frozenset[Var]) -> Type:
-        types = [a.type for a in value.state]
+        state = TupleType(tuple(a.type for a in value.state))
+        wanted = TupleType(tuple(p.type for p in value.body.params))
+        free = {name for name in whole_symbols(wanted) if is_run_time_symbol(name)} - self._known
         for name, function in (("condition", value.condition), ("body", value.body)):
-            wanted = [p.type for p in function.params]
-            if wanted != types:
-                self._fail(f"the {name} takes {_listing(wanted)}, but the state is {_listing(types)}")
+            taken = TupleType(tuple(p.type for p in function.params))
+            if taken != wanted or not is_instance(state, wanted, free):
+                self._fail(f"the {name} takes {taken}, but the state is {state}")
             self.function(function, scope)
         self._check_condition(value.condition.result.type)
-        state = TupleType(tuple(types))
-        if value.body.result.type != state:
-            self._fail(f"the body gives {value.body.result.type}, but the state is {state}")
-        return state
+        if not is_instance(value.body.result.type, wanted, free):
+            self._fail(f"the body gives {value.body.result.type}, but the state is {wanted}")
+        return wanted
 
     def _check_condition(self, type_: Type) -> None:
         if not isinstance(type_, TensorType) or type_.dtype != "bool" or type_.size != 1:
@@ -197,6 +199,18 @@ class _Verifier:
         binding = self._binding
         place = f", binding %{binding.var.name}: {binding.var.type} ({_describe(binding.value)})" if binding else ""
         raise VerificationError(f"{self._where}{place}: {found}")
+
+
+def is_instance(found: Type, wanted: Type, free: Set[str]) -> bool:
+    """Is a type the wanted one for some values of the free symbols?"""
+    if isinstance(found, TupleType) and isinstance(wanted, TupleType) and len(found.fields) == len(wanted.fields):
+        return all(is_instance(f, w, free) for f, w in zip(found.fields, wanted.fields, strict=True))
+    if not isinstance(found, TensorType) or not isinstance(wanted, TensorType):
+        return found == wanted
+    if found.dtype != wanted.dtype or found.rank != wanted.rank:
+        return False
+    pairs = zip(found.shape, wanted.shape, strict=True)
+    return all(f == w or (isinstance(w, Dim) and w in map(Dim.symbol, free)) for f, w in pairs)
 
 
 def _describe(value: Expr) -> str:
@@ -209,11 +223,3 @@ def _describe(value: Expr) -> str:
 
 def _listing(types: Sequence[Type]) -> str:
     return f"({', '.join(map(str, types))})"
-
-
-def _attribute_symbols(value: Any) -> set[str]:
-    if isinstance(value, Dim):
-        return symbols(value)
-    if isinstance(value, tuple):
-        return set().union(*map(_attribute_symbols, value))
-    return set()

@@ -140,6 +140,8 @@ def _node(index: int, binding: Binding) -> Node:
     op = relay_op.get(value.op)
     if op.contiguous is not None and op.contiguous(value.attrs, [a.type for a in value.args]):
         return Node(index, binding, None, FusionKind.OPAQUE)  # the memory planner makes it free
+    if op.step:
+        return Node(index, binding, None, FusionKind.OPAQUE)
     return Node(index, binding, op, op.kind if op.compute is not None else FusionKind.OPAQUE)
 
 

@@ -41,8 +41,8 @@ static void output_shapes(const int64_t *symbols, int64_t *shapes) {
 }
 
 static const int64_t shape[2] = {ONNXC_SYMBOL(0), 3};
-static const onnxc_tensor_info input = {"x", {kDLFloat, 32, 1}, 2, shape};
-static const onnxc_tensor_info output = {"y", {kDLFloat, 32, 1}, 2, shape};
+static const onnxc_tensor_info input = {"x", {kDLFloat, 32, 1}, 2, shape, ONNXC_TENSOR};
+static const onnxc_tensor_info output = {"y", {kDLFloat, 32, 1}, 2, shape, ONNXC_TENSOR};
 static const char *const symbol_names[1] = {"N"};
 static const onnxc_model model = {
     .abi_version = ONNXC_ABI_VERSION,

@@ -26,12 +26,15 @@ class SmallModel:
         Shapes of further initializers, of random floats.
     sizes : sequence of mapping
         Values of the symbols to run it with.
+    feeds : sequence of mapping
+        Inputs to run it with, instead of random ones.
     """
 
     name: str
     text: str
     weights: Mapping[str, Sequence[int]] = field(default_factory=dict)
     sizes: Sequence[Mapping[str, int]] = ({},)
+    feeds: Sequence[Mapping[str, np.ndarray]] = ()
 
     def proto(self) -> onnx.ModelProto:
         model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {self.name} {self.text}')
@@ -43,6 +46,8 @@ class SmallModel:
 
     def runs(self) -> list[dict[str, np.ndarray]]:
         """Inputs for each choice of sizes: random numbers, once with all conditions true and once with all false."""
+        if self.feeds:
+            return [dict(feed) for feed in self.feeds]
         model = self.proto()
         conditions = (True, False) if any(i.type.tensor_type.elem_type == 9 for i in model.graph.input) else (True,)
         return [_inputs(model, dims, condition) for dims in self.sizes for condition in conditions]

@@ -10,6 +10,15 @@
 
 const onnxc_model *MODEL_QUERY(uint32_t abi_version);
 
+#ifndef HAS_HEAP
+static onnxc_status onnxc_heap_create_nothing(onnxc_heap **heap) {
+  *heap = NULL;
+  return ONNXC_OK;
+}
+#define onnxc_heap_create onnxc_heap_create_nothing
+#define onnxc_heap_destroy(heap) (void)(heap)
+#endif
+
 static void check(int good, const char *text) {
   if (good) return;
   fprintf(stderr, "%s\n", text);
@@ -44,6 +53,7 @@ int main(int argc, char **argv) {
 
   const void *inputs[64];
   void *outputs[64];
+  static onnxc_value values[64];
   int64_t symbols[16] = {0}, shapes[256];
   for (int32_t i = 0; i < model->num_inputs; ++i) {
     const onnxc_tensor_info *info = &model->inputs[i];
@@ -67,13 +77,16 @@ int main(int argc, char **argv) {
   model->output_shapes(symbols, shapes);
   const int64_t *shape = shapes;
   for (int32_t i = 0; i < model->num_outputs; shape += model->outputs[i++].ndim) {
-    outputs[i] = allocate(bytes_of(&model->outputs[i], shape));
+    const int is_value = model->outputs[i].form == ONNXC_VALUE;
+    outputs[i] = is_value ? (void *)&values[i] : allocate(bytes_of(&model->outputs[i], shape));
   }
   onnxc_context context;
   memset(&context, 0, sizeof context);
   context.arena_size = arena_size;
   context.arena = allocate(arena_size);
-  const onnxc_status status = model->run(inputs, outputs, symbols, &context);
+  check(onnxc_heap_create(&context.heap) == ONNXC_OK, "no heap");
+  onnxc_status status = model->run(inputs, outputs, symbols, &context);
+  if (status == ONNXC_OK && model->needs_heap) status = model->run(inputs, outputs, symbols, &context); /* once more */
   if (status != ONNXC_OK) return status;
 
   file = fopen(argv[2], "wb");
@@ -83,16 +96,19 @@ int main(int argc, char **argv) {
   shape = shapes;
   for (int32_t i = 0; i < model->num_outputs; shape += model->outputs[i++].ndim) {
     const onnxc_tensor_info *info = &model->outputs[i];
-    const size_t size = bytes_of(info, shape);
+    const int is_value = info->form == ONNXC_VALUE;
+    const int64_t *own = is_value ? values[i].shape : shape;
+    const size_t size = bytes_of(info, own);
     const int64_t head[3] = {info->dtype.code, info->dtype.bits, info->ndim}, bytes = (int64_t)size;
     static const char zeros[8];
     fwrite(head, 8, 3, file);
-    if (info->ndim > 0) fwrite(shape, 8, (size_t)info->ndim, file);
+    if (info->ndim > 0) fwrite(own, 8, (size_t)info->ndim, file);
     fwrite(&bytes, 8, 1, file);
-    if (size > 0) fwrite(outputs[i], 1, size, file);
+    if (size > 0) fwrite(is_value ? values[i].data : outputs[i], 1, size, file);
     fwrite(zeros, 1, (size + 7) / 8 * 8 - size, file);
-    free(outputs[i]);
+    if (!is_value) free(outputs[i]);
   }
+  onnxc_heap_destroy(context.heap);
   free(context.arena);
   for (int32_t i = 0; i < model->num_inputs; ++i) free((void *)(uintptr_t)inputs[i]);
   check(fclose(file) == 0, "cannot write");

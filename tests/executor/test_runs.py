@@ -13,6 +13,7 @@ from onnxc.runtime_stub import abi
 from onnxc.runtime_stub.errors import InputError
 from onnxc.runtime_stub.library import Context, Library
 from tests.executor.models import MODELS, SmallModel
+from tests.executor.run_time_models import RUN_TIME_MODELS
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def garbage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("level", [0, 3])
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", [*MODELS, *RUN_TIME_MODELS], ids=lambda model: model.name)
 def test_model(model: SmallModel, level: int) -> None:
     with onnxc.compile(model.proto(), level=level, jobs=1) as compiled:
         for inputs in model.runs():

@@ -15,6 +15,7 @@ import pytest
 import onnxc
 from tests.cross.qemu import pack, unpack
 from tests.executor.models import MODELS, SmallModel
+from tests.executor.run_time_models import HOSTILE, RUN_TIME_MODELS
 
 HERE = Path(__file__).resolve().parent
 DIGITS = HERE.parents[1] / "examples" / "digits" / "digits_cnn_trained.onnx"
@@ -37,6 +38,7 @@ def build(model: onnx.ModelProto | Path, name: str, folder: Path) -> Path:
         *_WARNINGS,
         *_SANITIZERS,
         f"-DMODEL_QUERY={name}_query",
+        *(["-DHAS_HEAP"] if (tree / "onnxc_heap.c").exists() else []),
         "-I.",
         "-o",
         "run",
@@ -52,17 +54,17 @@ def build(model: onnx.ModelProto | Path, name: str, folder: Path) -> Path:
     return tree / "run"
 
 
-def run(program: Path, inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """Run a program of run_exact.c."""
+def run(program: Path, inputs: Mapping[str, np.ndarray], status: int = 0) -> list[np.ndarray]:
+    """Run a program of run_exact.c, which ends with a status."""
     folder = program.parent
     (folder / "inputs.bin").write_bytes(pack(list(inputs.values())))
     command = [str(program), "inputs.bin", "outputs.bin"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return unpack((folder / "outputs.bin").read_bytes())
+    assert done.returncode == status, done.stderr
+    return [] if status else unpack((folder / "outputs.bin").read_bytes())
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", [*MODELS, *RUN_TIME_MODELS], ids=lambda model: model.name)
 def test_small_model(model: SmallModel, tmp_path: Path) -> None:
     program = build(model.proto(), model.name, tmp_path)
     for inputs in model.runs():
@@ -70,6 +72,15 @@ def test_small_model(model: SmallModel, tmp_path: Path) -> None:
         for got, (name, want) in zip(run(program, inputs), expected.items(), strict=True):
             assert got.dtype == want.dtype and got.shape == want.shape
             np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("model", HOSTILE, ids=lambda model: model.name)
+def test_hostile_values(model: SmallModel, tmp_path: Path) -> None:
+    """What makes no sense ends the run with a status."""
+    program = build(model.proto(), model.name, tmp_path)
+    for inputs in model.runs():
+        status = int(inputs.pop("status"))
+        run(program, inputs, status)
 
 
 def test_digits(tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from onnxc.executor.program import Program
 from onnxc.target import Target
 from tests.compilers import COMPILER
 from tests.executor.models import MODELS
+from tests.executor.run_time_models import RUN_TIME_MODELS
 
 GOLDENS = Path(__file__).resolve().parent / "golden"
-BY_NAME = {model.name: model for model in MODELS}
+BY_NAME = {model.name: model for model in [*MODELS, *RUN_TIME_MODELS]}
 
 
 def program(name: str, target: Target) -> Program:
@@ -53,7 +54,7 @@ def test_text(update_goldens: bool) -> None:
     check_golden(GOLDENS / "branches.h", emit_header(made), update_goldens)
 
 
-@pytest.mark.parametrize("name", ["convolutions", "joins", "nested_branches", "outputs", "parts"])
+@pytest.mark.parametrize("name", ["convolutions", "grow", "joins", "nested_branches", "outputs", "parts"])
 def test_steps(name: str, update_goldens: bool) -> None:
     """No copy but of inputs, weights, results of branches, and what is in two places."""
     target = targets.find("x86-64-v3")
@@ -72,7 +73,7 @@ def test_timed_steps(update_goldens: bool) -> None:
 
 
 @pytest.mark.parametrize("profile", [False, True])
-@pytest.mark.parametrize("name", [model.name for model in MODELS])
+@pytest.mark.parametrize("name", list(BY_NAME))
 def test_compilers_have_nothing_to_complain_about(name: str, profile: bool, tmp_path: Path) -> None:
     target = targets.find("host")
     made = program(name, target)

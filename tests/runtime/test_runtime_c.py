@@ -125,6 +125,7 @@ def test_python_knows_the_structs(tmp_path: Path) -> None:
     expected = {}
     for struct in (
         "DLDataType",
+        "onnxc_value",
         "onnxc_tensor_info",
         "onnxc_step_info",
         "onnxc_step_counts",
@@ -140,6 +141,13 @@ def test_python_knows_the_structs(tmp_path: Path) -> None:
         "ONNXC_ALIGNMENT": abi.ALIGNMENT,
         "ONNXC_OK": abi.OK,
         "ONNXC_EXPRESSION": abi.EXPRESSION,
+        "ONNXC_RUN_TIME": abi.RUN_TIME,
+        "ONNXC_TENSOR": abi.TENSOR,
+        "ONNXC_VALUE": abi.VALUE,
+        "ONNXC_SEQUENCE": abi.SEQUENCE,
+        "ONNXC_OPTIONAL": abi.OPTIONAL,
+        "ONNXC_NONE": abi.NONE,
+        "ONNXC_MAX_RANK": abi.MAX_RANK,
     }
     source = tmp_path / "layout.c"
     prints = "\n".join(f'  printf("%lld\\n", (long long)({expression}));' for expression in expected)

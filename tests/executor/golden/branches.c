@@ -7,7 +7,9 @@
 
 extern const uint64_t branches_weights[];
 
-static inline int64_t onnxc_floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0)); }
+static inline int64_t onnxc_floor_div(int64_t a, int64_t b) {
+  return b == 0 ? 0 : a / b - (a % b != 0 && (a < 0) != (b < 0)); /* what is divided by 0 is of no elements */
+}
 
 /* ---- kernels: see the end ---- */
 
@@ -77,16 +79,16 @@ static void output_shapes(const int64_t *symbols, int64_t *shapes) {
 
 static const int64_t inputs_shape_0[] = {ONNXC_SYMBOL(0), 3};
 static const onnxc_tensor_info inputs_info[] = {
-  {"x", {kDLFloat, 32, 1}, 2, inputs_shape_0},
-  {"c", {kDLBool, 8, 1}, 0, NULL},
+  {"x", {kDLFloat, 32, 1}, 2, inputs_shape_0, ONNXC_TENSOR},
+  {"c", {kDLBool, 8, 1}, 0, NULL, ONNXC_TENSOR},
 };
 static const int64_t outputs_shape_0[] = {ONNXC_SYMBOL(0), 3};
 static const int64_t outputs_shape_1[] = {ONNXC_SYMBOL(0), 3};
 static const int64_t outputs_shape_2[] = {ONNXC_SYMBOL(0), 3};
 static const onnxc_tensor_info outputs_info[] = {
-  {"y", {kDLFloat, 32, 1}, 2, outputs_shape_0},
-  {"z", {kDLFloat, 32, 1}, 2, outputs_shape_1},
-  {"last", {kDLFloat, 32, 1}, 2, outputs_shape_2},
+  {"y", {kDLFloat, 32, 1}, 2, outputs_shape_0, ONNXC_TENSOR},
+  {"z", {kDLFloat, 32, 1}, 2, outputs_shape_1, ONNXC_TENSOR},
+  {"last", {kDLFloat, 32, 1}, 2, outputs_shape_2, ONNXC_TENSOR},
 };
 static const char *const symbol_names[] = {"N"};
 
@@ -108,6 +110,7 @@ static const onnxc_model model = {
   .arena_size = arena_size,
   .output_shapes = output_shapes,
   .run = run,
+  .needs_heap = 0,
 };
 
 const onnxc_model *branches_query(uint32_t abi_version) {

@@ -27,8 +27,8 @@
 #endif
 
 static const int64_t shape[] = {2, FIXTURE_DIMENSION};
-static const onnxc_tensor_info inputs[] = {{"x", FIXTURE_TYPE, 2, shape}};
-static const onnxc_tensor_info outputs[] = {{"y", FIXTURE_TYPE, 2, shape}};
+static const onnxc_tensor_info inputs[] = {{"x", FIXTURE_TYPE, 2, shape, ONNXC_TENSOR}};
+static const onnxc_tensor_info outputs[] = {{"y", FIXTURE_TYPE, 2, shape, ONNXC_TENSOR}};
 static const char *const symbols[] = {"unused"};
 
 static size_t arena_size(const int64_t *values) {

@@ -6,7 +6,7 @@
 #include "onnxc_runtime.h"
 
 static const int64_t shape[] = {1};
-static const onnxc_tensor_info outputs[] = {{"where", {kDLInt, 64, 1}, 1, shape}};
+static const onnxc_tensor_info outputs[] = {{"where", {kDLInt, 64, 1}, 1, shape, ONNXC_TENSOR}};
 
 static size_t arena_size(const int64_t *values) {
   (void)values;

@@ -9,13 +9,13 @@ enum { N, M };
 static const int64_t left_shape[] = {ONNXC_SYMBOL(N), 4}, right_shape[] = {ONNXC_SYMBOL(N), ONNXC_SYMBOL(M)};
 static const int64_t tail_shape[] = {ONNXC_SYMBOL(N), ONNXC_EXPRESSION};
 static const onnxc_tensor_info inputs[] = {
-    {"left.1", {kDLFloat, 32, 1}, 2, left_shape},
-    {"right", {kDLFloat, 32, 1}, 2, right_shape},
+    {"left.1", {kDLFloat, 32, 1}, 2, left_shape, ONNXC_TENSOR},
+    {"right", {kDLFloat, 32, 1}, 2, right_shape, ONNXC_TENSOR},
 };
 static const onnxc_tensor_info outputs[] = {
-    {"sum", {kDLFloat, 32, 1}, 2, left_shape},
-    {"tail", {kDLFloat, 32, 1}, 2, tail_shape},
-    {"count", {kDLInt, 64, 1}, 0, NULL},
+    {"sum", {kDLFloat, 32, 1}, 2, left_shape, ONNXC_TENSOR},
+    {"tail", {kDLFloat, 32, 1}, 2, tail_shape, ONNXC_TENSOR},
+    {"count", {kDLInt, 64, 1}, 0, NULL, ONNXC_TENSOR},
 };
 static const char *const symbols[] = {"N", "M"};
 

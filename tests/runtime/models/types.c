@@ -14,8 +14,8 @@
   T("int4", kDLInt, 4) T("uint4", kDLUInt, 4) T("int2", kDLInt, 2) T("uint2", kDLUInt, 2)
 
 static const int64_t shape[] = {3};
-#define INPUT(name, code, bits) {name, {code, bits, 1}, 1, shape},
-#define OUTPUT(name, code, bits) {"out_" name, {code, bits, 1}, 1, shape},
+#define INPUT(name, code, bits) {name, {code, bits, 1}, 1, shape, ONNXC_TENSOR},
+#define OUTPUT(name, code, bits) {"out_" name, {code, bits, 1}, 1, shape, ONNXC_TENSOR},
 static const onnxc_tensor_info inputs[] = {TYPES(INPUT)};
 static const onnxc_tensor_info outputs[] = {TYPES(OUTPUT)};
 enum { NUM_TYPES = sizeof(inputs) / sizeof(*inputs) };

@@ -2,8 +2,8 @@
 #include "onnxc_runtime.h"
 
 static const int64_t shape[] = {4};
-static const onnxc_tensor_info inputs[] = {{"x", {kDLFloat, 32, 1}, 1, shape}};
-static const onnxc_tensor_info outputs[] = {{"y", {kDLFloat, 32, 1}, 1, shape}};
+static const onnxc_tensor_info inputs[] = {{"x", {kDLFloat, 32, 1}, 1, shape, ONNXC_TENSOR}};
+static const onnxc_tensor_info outputs[] = {{"y", {kDLFloat, 32, 1}, 1, shape, ONNXC_TENSOR}};
 
 static size_t arena_size(const int64_t *values) {
   (void)values;

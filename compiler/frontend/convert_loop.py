@@ -1,0 +1,398 @@
+"""ONNX Loop and Scan: a state that a body changes, and rows that it collects.
+
+Both become a `While` whose state is the number of the iteration, whether to go on (where that is ever in question),
+what is carried from one iteration to the next, and the tensors in which rows are collected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+
+from ..op.base import normalize_axis
+from ..relay.dimension import Dim, Dimension, maximum
+from ..relay.expr import Atom, Constant, Function, Var
+from ..relay.types import TensorType, TupleType, Type
+from .convert_control import function_of
+from .registry import Node, converter
+
+_BOOL, _INDEX = TensorType((), "bool"), TensorType((), "int64")
+
+
+@dataclass
+class Body:
+    """One iteration under conversion.
+
+    Attributes
+    ----------
+    going_on : Atom
+        Whether there shall be another one.
+    carried : list of Atom
+        What the next iteration takes.
+    rows : list of Atom
+        What is collected.
+    """
+
+    going_on: Atom
+    carried: list[Atom]
+    rows: list[Atom]
+
+
+#: ``(node in the body, number of the iteration, whether it goes on, what is carried) -> Body``
+Iterate = Callable[[Node, Var, Atom, "list[Atom]"], Body]
+
+
+#: ``(node in the body, number of the iteration) -> where rows of each kind go``
+Places = Callable[[Node, Var], "Sequence[Atom]"]
+
+
+@dataclass
+class _Plan:
+    """What must be known before a body can be converted, and is only known afterwards.
+
+    Attributes
+    ----------
+    changing : set of (int, int)
+        Axes of carried tensors whose size changes: (which one, axis).
+    decides : bool
+        The body decides whether to go on.
+    """
+
+    changing: set[tuple[int, int]] = field(default_factory=set)
+    decides: bool = False
+
+
+def build_loop(
+    node: Node,
+    key: str,
+    limit: Dimension | Atom | None,
+    condition: Atom | None,
+    carried: Sequence[Atom],
+    iterate: Iterate,
+    names: Sequence[str],
+    places: Places | None = None,
+) -> list[Atom]:
+    """Bind a loop.
+
+    Parameters
+    ----------
+    key : str
+        What the body's conversion depends on, for what was found out about it to be found again.
+    limit : Dimension, Atom or None
+        How many iterations there are at most; as a dimension where it is known as one.
+    condition : Atom or None
+        Whether there is a first iteration; None: there is.
+    carried : sequence of atoms
+        What the first iteration takes.
+    iterate : callable
+        Converts the body.
+    names : sequence of str
+        Names of the results.
+    places : callable, optional
+        For each kind of rows, where those of an iteration go; one behind the other by default.
+
+    Returns
+    -------
+    list of atoms
+        What the last iteration gave, then all rows of each kind.
+    """
+    plan = node.builder.notes.setdefault(("loop", key), _Plan())
+    while True:
+        attempt = _Attempt(node, plan, limit, condition, carried, names)
+        if attempt.convert(iterate):
+            return attempt.finish(places)
+
+
+class _Attempt:
+    """A conversion of a loop under assumptions, which may turn out wrong."""
+
+    def __init__(
+        self,
+        node: Node,
+        plan: _Plan,
+        limit: Dimension | Atom | None,
+        condition: Atom | None,
+        carried: Sequence[Atom],
+        names: Sequence[str],
+    ) -> None:
+        self.node, self.plan, self.limit, self.names = node, plan, limit, names
+        self.first = list(carried)
+        self.begins = condition
+        if isinstance(condition, Constant) and condition.array.size == 1 and bool(condition.array.reshape(())):
+            self.begins = None
+        self.decides = plan.decides or self.begins is not None
+        self.builder = node.builder.child()
+        self.inner = node.inside(self.builder)
+        self.index = self.builder.param("iteration", _INDEX)
+        self.going_on: Atom = self.builder.param("going_on", _BOOL) if self.decides else Constant(np.array(True))
+        self.params = [self._param(i, atom) for i, atom in enumerate(self.first)]
+        self.body = Body(self.going_on, [], [])
+
+    def _param(self, place: int, atom: Atom) -> Var:
+        type_ = atom.type
+        if isinstance(type_, TensorType):
+            name = atom.name or "state"
+            dims = [
+                self.builder.new_symbol(f"{name}_d{axis}") if (place, axis) in self.plan.changing else dim
+                for axis, dim in enumerate(type_.shape)
+            ]
+            type_ = TensorType(tuple(dims), type_.dtype)
+        return self.builder.param(atom.name or "state", type_)
+
+    def convert(self, iterate: Iterate) -> bool:
+        """Convert the body; False where the plan was wrong, and is better now."""
+        self.body = iterate(self.inner, self.index, self.going_on, list(self.params))
+        if len(self.body.carried) != len(self.params):
+            raise self.node.error(
+                f"the body gives {len(self.body.carried)} values for {len(self.params)} that it takes",
+                expected="as many of each",
+            )
+        good = True
+        always = isinstance(self.body.going_on, Constant) and bool(self.body.going_on.array.reshape(-1)[0])
+        if not self.decides and not always:
+            self.plan.decides, good = True, False
+        for place, (param, result) in enumerate(zip(self.params, self.body.carried, strict=True)):
+            good = self._compare(place, param.type, result.type) and good
+        return good
+
+    def _compare(self, place: int, before: Type, after: Type) -> bool:
+        """Is what an iteration gives of the type that the next one takes?"""
+        if before == after:
+            return True
+        fits = isinstance(before, TensorType) and isinstance(after, TensorType)
+        if fits and before.dtype == after.dtype and before.rank == after.rank:  # type: ignore[union-attr]
+            pairs = enumerate(zip(before.shape, after.shape, strict=True))  # type: ignore[union-attr]
+            new = {(place, axis) for axis, (b, a) in pairs if a != b} - self.plan.changing
+            self.plan.changing |= new
+            return not new
+        raise self.node.error(
+            f"value {place} that the loop carries is {before} before an iteration, {after} after it",
+            expected="one element type and rank: only dimensions may change",
+        )
+
+    def finish(self, places: Places | None) -> list[Atom]:
+        """Bind the loop."""
+        node, builder = self.node, self.builder
+        memories, params, grown = self._collect(places)
+        next_index = self.inner.call("add", self.index, Constant(np.array(1, np.int64)))
+        decision = [scalar(self.inner, self.body.going_on)] if self.decides else []
+        results = [next_index, *decision, *self.body.carried, *grown]
+        body = function_of(node, builder, results, always_tuple=True)
+        begins = [scalar(node, self.begins) if self.begins is not None else Constant(np.array(True))]
+        state = [Constant(np.array(0, np.int64)), *(begins if self.decides else []), *self.first, *memories]
+        name = node.location.node
+        types = [builder.seen_outside(p.type, _output(node, i), node.builder) for i, p in enumerate(self.params)]
+        kept = len(types)
+        types += [builder.seen_outside(p.type, _output(node, kept + i), node.builder) for i, p in enumerate(params)]
+        head = [p.type for p in builder.params[: len(state) - len(types)]]
+        type_ = TupleType((*head, *types))
+        value = node.builder.while_(self._condition(), body, state, type_, f"{name}/state", node.location)
+        outputs = enumerate(self.names, len(head))
+        return [node.builder.get_item(value, place, output, node.location) for place, output in outputs]
+
+    def _condition(self) -> Function:
+        """Whether there is another iteration."""
+        builder = self.node.builder.child()
+        params = [builder.param(p.name, p.type) for p in self.builder.params]
+        inner = self.node.inside(builder)
+        parts: list[Atom] = [params[1]] if self.decides else []
+        if self.limit is not None:
+            limit = self.limit if isinstance(self.limit, (Var, Constant)) else dimension_atom(inner, self.limit)
+            parts.append(inner.call("less", params[0], scalar(inner, limit)))
+        if not parts:
+            parts.append(Constant(np.array(True)))
+        return builder.function(parts[0] if len(parts) == 1 else inner.call("logical_and", *parts))
+
+    def _collect(self, places: Places | None) -> tuple[list[Atom], list[Var], list[Atom]]:
+        """For each kind of rows: the memory before the loop, as the body takes it, and with one more row."""
+        node, builder, inner = self.node, self.builder, self.inner
+        memories: list[Atom] = []
+        params: list[Var] = []
+        grown: list[Atom] = []
+        count = None if self.decides or isinstance(self.limit, (Var, Constant)) else self.limit
+        where = [self.index] * len(self.body.rows) if places is None else places(inner, self.index)
+        for number, row in enumerate(self.body.rows):
+            if not isinstance(row.type, TensorType):
+                raise node.error(f"a loop collects {row.type}", expected="tensors")
+            name = self.names[len(self.params) + number]
+            inside = [isinstance(d, Dim) and bool(d.symbols() & builder.own_symbols) for d in row.type.shape]
+            if count is not None and not any(inside):
+                memory = node.builder.call(
+                    "uninitialized", name=f"{name}_memory", shape=(count, *row.type.shape), dtype=row.type.dtype
+                )
+                param = builder.param(name, memory.type)
+                grown.append(inner.call("place", param, row, where[number]))
+            else:
+                empty = (0, *(0 if own else dim for own, dim in zip(inside, row.type.shape, strict=True)))
+                memory = node.builder.call("uninitialized", name=f"{name}_memory", shape=empty, dtype=row.type.dtype)
+                dims = [
+                    builder.new_symbol(f"{name}_d{axis}") if own else dim
+                    for axis, (own, dim) in enumerate(zip((True, *inside), empty, strict=True))
+                ]
+                param = builder.param(name, TensorType(tuple(dims), row.type.dtype))
+                grown.append(inner.call("append", param, row))
+            memories.append(memory)
+            params.append(param)
+        return memories, params, grown
+
+
+def _output(node: Node, index: int) -> str:
+    return node.proto.output[index] if node.has_output(index) else f"{node.location.node}_{index}"
+
+
+def scalar(node: Node, value: Atom) -> Atom:
+    """One element without dimensions."""
+    if not isinstance(value.type, TensorType) or value.type.size != 1:
+        raise node.error(f"a loop with {value.type} as its condition or number", expected="one element")
+    return node.reshape(value, ())
+
+
+def dimension_atom(node: Node, dim: Dimension) -> Atom:
+    """A dimension as an int64."""
+    return (
+        node.constant(dim, "int64") if isinstance(dim, int) else node.call("full", shape=(), value=dim, dtype="int64")
+    )
+
+
+def graph_key(graph: onnx.GraphProto, *more: object) -> str:
+    """Text that stands for a graph's contents."""
+    return f"{hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()} {more}"
+
+
+@converter("Loop")
+def convert_loop(node: Node) -> Any:
+    body = node.graph_attr("body")
+    first = [node.input(i) for i in range(2, len(node.inputs))]
+    names = [value.name for value in body.input]
+    if len(names) != len(first) + 2:
+        raise node.error(f"a body of {len(names)} inputs", expected=f"{len(first) + 2}: number, condition and state")
+    kept = len(body.output) - 1
+    if kept < len(first):
+        raise node.error(f"a body of {len(body.output)} outputs", expected=f"at least {len(first) + 1}")
+    # What the body gives as it took it does not change: it is a value from outside.
+    fixed = {i for i in range(len(first)) if body.output[i + 1].name == names[i + 2]}
+    moving = [i for i in range(len(first)) if i not in fixed]
+
+    def iterate(inner: Node, index: Var, going_on: Atom, carried: list[Atom]) -> Body:
+        given = {names[i + 2]: first[i] for i in fixed} | {
+            names[i + 2]: a for i, a in zip(moving, carried, strict=True)
+        }
+        for name, atom, value in zip(names, (index, going_on), body.input, strict=False):
+            ranked = len(value.type.tensor_type.shape.dim) == 1
+            given[name] = inner.reshape(atom, (1,)) if ranked else atom
+        results = node.convert_graph(body, inner.builder, given)
+        return Body(results[0], [results[i + 1] for i in moving], results[len(first) + 1 :])
+
+    limit = node.optional_input(0)
+    count = None if limit is None else _known_count(node, limit)
+    key = graph_key(body, [str(a.type) for a in first])
+    outputs = [_output(node, i) for i in (*moving, *range(len(first), kept))]
+    bound: Dimension | Atom | None = limit if count is None else count
+    carried = [first[i] for i in moving]
+    results = build_loop(node, key, bound, node.optional_input(1), carried, iterate, outputs)
+    finals = dict(zip(moving, results, strict=False))
+    return [*(finals.get(i, first[i]) for i in range(len(first))), *results[len(moving) :]]
+
+
+def _known_count(node: Node, limit: Atom) -> Dimension | None:
+    """The number of iterations as a dimension, where it is not the result of computing with data."""
+    value = node.builder.shape_value(limit)
+    return None if value is None or value.size != 1 else maximum(value.reshape(-1)[0], 0)
+
+
+@converter("Scan")
+def convert_scan(node: Node) -> Any:
+    return _scan_of_batch(node) if node.opset < 9 else _scan(node, list(node.inputs), _Directions(node, 0))
+
+
+class _Directions:
+    """Axes along which a Scan goes, and whether backward: of its inputs, and of its outputs."""
+
+    def __init__(self, node: Node, axis: int) -> None:
+        body = node.graph_attr("body")
+        scanned = node.required_attr("num_scan_inputs")
+        states = len(body.input) - scanned
+        collected = len(body.output) - states
+        if states < 0 or collected < 0:
+            raise node.error(f"a body of {len(body.input)} inputs and {len(body.output)} outputs", expected="more")
+        self.states, self.axis = states, axis
+        backward = "directions" if node.opset < 9 else "scan_input_directions"
+        self.backward = list(node.attr(backward, (0,) * scanned))
+        self.axes = list(node.attr("scan_input_axes", (0,) * scanned))
+        self.out_backward = list(node.attr("scan_output_directions", (0,) * collected))
+        self.out_axes = list(node.attr("scan_output_axes", (0,) * collected))
+        if len(self.backward) != scanned or len(self.axes) != scanned:
+            raise node.error("directions or axes of inputs", expected=f"{scanned} of each")
+        if len(self.out_backward) != collected or len(self.out_axes) != collected:
+            raise node.error("directions or axes of outputs", expected=f"{collected} of each")
+
+
+def _scan(node: Node, inputs: Sequence[Atom | None], way: _Directions) -> list[Atom]:
+    body = node.graph_attr("body")
+    atoms = [atom for atom in inputs if atom is not None]
+    if len(atoms) != len(body.input):
+        raise node.error(f"{len(atoms)} inputs", expected=f"{len(body.input)}, as the body has")
+    first, sources = atoms[: way.states], atoms[way.states :]
+    axes, lengths = [], []
+    for atom, axis in zip(sources, way.axes, strict=True):
+        type_ = atom.type
+        if not isinstance(type_, TensorType) or type_.rank == 0:
+            raise node.error(f"Scan over {type_}", expected="tensors with an axis to go along")
+        axes.append(normalize_axis("Scan", axis, type_.rank))
+        lengths.append(type_.shape[axes[-1]])
+    if len({d for d in lengths if isinstance(d, int)}) > 1:
+        raise node.error(f"Scan over {tuple(lengths)} elements", expected="equally many of all inputs")
+    count = next((d for d in lengths if isinstance(d, int)), lengths[0])
+
+    def backward(inner: Node, index: Var) -> Atom:
+        last = dimension_atom(inner, count - 1)
+        return inner.call("subtract", last, index)
+
+    def iterate(inner: Node, index: Var, going_on: Atom, carried: list[Atom]) -> Body:
+        given = dict(zip((v.name for v in body.input), carried, strict=False))
+        elements = zip(body.input[way.states :], sources, axes, way.backward, strict=True)
+        for value, source, axis, reverse in elements:
+            at = backward(inner, index) if reverse else index
+            given[value.name] = inner.call("take", source, at, axis=axis)
+        results = node.convert_graph(body, inner.builder, given)
+        return Body(going_on, results[: way.states], results[way.states :])
+
+    def places(inner: Node, index: Var) -> list[Atom]:
+        return [backward(inner, index) if reverse else index for reverse in way.out_backward]
+
+    key = graph_key(body, [str(a.type) for a in atoms], vars(way))
+    outputs = [_output(node, i) for i in range(len(body.output))]
+    results = build_loop(node, key, count, None, first, iterate, outputs, places)
+    finals, rows = results[: way.states], results[way.states :]
+    return [*finals, *(_axis_first_to(node, r, axis) for r, axis in zip(rows, way.out_axes, strict=True))]
+
+
+def _axis_first_to(node: Node, value: Atom, axis: int) -> Atom:
+    """The first axis moved to another place."""
+    assert isinstance(value.type, TensorType)
+    rank = value.type.rank
+    rest = list(range(1, rank))
+    rest.insert(normalize_axis("Scan", axis, rank), 0)
+    return node.transpose(value, rest)
+
+
+def _scan_of_batch(node: Node) -> list[Atom]:
+    """Scan of opset 8: each sample of a batch by itself, along axis 1; sequences may be shorter than the tensor."""
+    if node.has_input(0):
+        raise node.error("Scan of opset 8 with lengths of sequences", remedy="convert the model to opset 9 or later")
+    inputs = [node.input(i) for i in range(1, len(node.inputs))]
+    batch = node.type(1).shape[0]
+    way = _Directions(node, 0)
+
+    def iterate(inner: Node, index: Var, going_on: Atom, carried: list[Atom]) -> Body:
+        sample = [inner.call("take", atom, index, axis=0) for atom in inputs]
+        return Body(going_on, [], _scan(inner, sample, way))
+
+    key = graph_key(node.graph_attr("body"), "batch", [str(a.type) for a in inputs])
+    outputs = [_output(node, i) for i in range(node.output_count)]
+    return build_loop(node, key, batch, None, [], iterate, outputs)
