@@ -36,6 +36,7 @@ from ..relay.types import TensorType, TupleType, Type, tensor_fields, type_symbo
 from .buffers import Memory
 from .program import (
     AssignStep,
+    AssumeStep,
     Buffer,
     CopyStep,
     FailStep,
@@ -386,6 +387,13 @@ class _Builder(Memory):
         self.write(whole)
         self.steps.append(PlaceStep(whole, row, index, var.type.shape[0], comment))
         self.values[var] = [whole]
+        self.step += 1
+
+    def _assume(self, var: Var, call: Call) -> None:
+        source, condition = (self.one(atom) for atom in call.args)
+        self.read(condition)
+        self.steps.append(AssumeStep(condition, call.attrs["value"], call.location.node))
+        self.values[var] = [source]
         self.step += 1
 
     def _fail(self, var: Var, call: Call) -> None:

@@ -122,6 +122,15 @@ class CheckStep:
 
 
 @dataclass(frozen=True)
+class AssumeStep:
+    """End the run where a bool in a buffer is not the value."""
+
+    condition: Buffer
+    value: bool
+    comment: str
+
+
+@dataclass(frozen=True)
 class FailStep:
     """End the run."""
 
@@ -165,6 +174,7 @@ Step = (
     | ReadStep
     | AssignStep
     | CheckStep
+    | AssumeStep
     | FailStep
     | ResultStep
     | IfStep

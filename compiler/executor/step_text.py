@@ -10,6 +10,7 @@ from .names import C_TYPES, c_bound, c_comment, c_dimension
 from .profile import StepTable
 from .program import (
     AssignStep,
+    AssumeStep,
     Buffer,
     CheckStep,
     CopyStep,
@@ -159,6 +160,11 @@ class StepText:
             text = f"({self._number(condition.where)} == 0 || {text})"
         products = [d for d in (condition.left, condition.right) if isinstance(d, Dim) and any(map(_long, d.terms))]
         return " && ".join([*(f"onnxc_fits({c_bound(d, self._symbols)})" for d in products), text])
+
+    def _assume(self, step: AssumeStep) -> list[str]:
+        wrong = "!" if step.value else ""
+        address = self._address(step.condition)
+        return [f"if ({wrong}*(const bool *){address}) return ONNXC_ERROR_SHAPE;{_comment(step.comment)}"]
 
     def _fail(self, step: FailStep) -> list[str]:
         return [f"return ONNXC_ERROR_SHAPE;{_comment(step.comment)}"]

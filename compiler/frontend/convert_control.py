@@ -11,6 +11,7 @@ from ..relay.dimension import Dim, Dimension
 from ..relay.expr import Atom, Attrs, Call, Function
 from ..relay.run_time import is_run_time
 from ..relay.types import TensorType, TupleType, Type
+from .choices import choices_of
 from .registry import Node, converter
 
 
@@ -36,6 +37,8 @@ def convert_if(node: Node) -> Any:
     found = [len(branch.results) for branch in branches]
     if found != [count, count]:
         raise node.error(f"{found[0]} and {found[1]} results of the branches", expected=f"{count}, as outputs")
+    if any(_ranks_differ(*(branch.results[index].type for branch in branches)) for index in range(count)):
+        return _taken_on_trust(node)
     types = [_common_type(node, index, branches) for index in range(count)]
     name = node.proto.output[0] if count == 1 else f"{node.location.node}/both"
     type_ = types[0] if count == 1 else TupleType(tuple(types))
@@ -52,16 +55,20 @@ class _Branch:
     """
 
     def __init__(self, node: Node, name: str) -> None:
-        self._node = node
+        self._node, self._name = node, name
         self.builder = node.builder.child()
         self.results: list[Atom] = []
         self.error: CompileError | None = None
         try:
-            self.results = node.convert_graph(node.graph_attr(name), self.builder, {})
+            choices_of(node.builder.notes).explore(self._convert)
         except RunTimeValueError:
             raise
         except CompileError as error:
             self.error = error
+
+    def _convert(self) -> None:
+        self.builder = self._node.builder.child()
+        self.results = self._node.convert_graph(self._node.graph_attr(self._name), self.builder, {})
 
     def fail_like(self, other: _Branch) -> None:
         """Where the branch cannot be: results of the types that the other one has."""
@@ -86,6 +93,19 @@ def function_of(node: Node, builder: FunctionBuilder, results: Sequence[Atom], a
     if len(results) == 1 and not always_tuple:
         return builder.function(results[0])
     return builder.function(builder.tuple(list(results), f"{node.location.node}/results", node.location))
+
+
+def _ranks_differ(then: Type, other: Type) -> bool:
+    return isinstance(then, TensorType) and isinstance(other, TensorType) and then.rank != other.rank
+
+
+def _taken_on_trust(node: Node) -> list[Atom]:
+    """The results of one branch, where the run takes that one: see choices.py."""
+    second = choices_of(node.builder.notes).choose(f"{node.location.node} {tuple(node.proto.output)}")
+    inner = node.builder.child()
+    results = node.convert_graph(node.graph_attr("else_branch" if second else "then_branch"), inner, {})
+    node.builder.take_over(inner)
+    return [node.call("assume", atom, node.input(0), value=not second) for atom in results]
 
 
 def _common_type(node: Node, index: int, branches: Sequence[_Branch]) -> Type:

@@ -96,11 +96,13 @@ def convert_squeeze(node: Node) -> Atom:
         axes = [axis for axis, dim in enumerate(x.shape) if dim == 1]
     else:
         axes = axes_of(node, 1, x.rank)
-    for axis in axes:
-        if x.shape[axis] != 1:
-            found = f"axis {axis} of {x.shape} is {x.shape[axis]}"
-            raise node.error(found, expected="1", remedy=fix_remedy(x.shape[axis]))
-    return reshape(node, node.input(0), [dim for axis, dim in enumerate(x.shape) if axis not in axes])
+    wrong = [axis for axis in axes if isinstance(x.shape[axis], int) and x.shape[axis] != 1]
+    if wrong:
+        raise node.error(f"axis {wrong[0]} of {x.shape} is {x.shape[wrong[0]]}", expected="1")
+    shape = tuple(dim for axis, dim in enumerate(x.shape) if axis not in axes)
+    if any(x.shape[axis] != 1 for axis in axes):  # only the run knows
+        return node.call("checked_reshape", node.input(0), shape=shape)
+    return reshape(node, node.input(0), shape)
 
 
 @converter("Unsqueeze")

@@ -18,6 +18,7 @@ from ..relay.builder import FunctionBuilder
 from ..relay.dimension import Dim, Dimension, parse_dimension
 from ..relay.expr import Atom, Constant, Module
 from ..relay.types import DTYPES, OptionalType, SequenceType, TensorType, Type, dtype_name
+from .choices import choices_of
 from .expand import expand_function
 from .explain import explain
 from .load import load_model, opset_versions
@@ -95,9 +96,9 @@ def _shape_reference(op: str) -> Any:
     return found.reference if found.shape_value else None
 
 
-def new_builder() -> FunctionBuilder:
+def new_builder(notes: dict[Any, Any] | None = None) -> FunctionBuilder:
     """A function builder over the registered operators."""
-    return FunctionBuilder(relay_op.infer_call, _shape_reference)
+    return FunctionBuilder(relay_op.infer_call, _shape_reference, notes=notes)
 
 
 class _Scope:
@@ -130,8 +131,11 @@ class _Importer:
         for symbol, size in self.dims.items():
             if not 1 <= size < 1 << 31:
                 raise CompileError(f"dimension {symbol} shall be {size}", expected="a number from 1 to 2147483647")
-        builder, scope = new_builder(), _Scope()
-        graph = self.model.graph
+        notes: dict[Any, Any] = {}
+        return choices_of(notes).explore(lambda: self._module(new_builder(notes)))
+
+    def _module(self, builder: FunctionBuilder) -> Module:
+        scope, graph = _Scope(), self.model.graph
         initializers = {t.name for t in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
         for value in graph.input:
             if value.name in scope.values:

@@ -26,15 +26,9 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         for place, (old, new) in enumerate(zip(shape, other.shape, strict=True)):
             if place == axis or may_equal(old, new):
                 continue
-            if isinstance(old, int) and isinstance(new, int):
-                raise CompileError(
-                    f"concatenate of {types[0].shape} and {other.shape} along axis {axis}",
-                    expected="equal dimensions except on that axis",
-                )
             raise CompileError(
-                f"concatenate along axis {axis}: nothing says that the dimensions {old} and {new} are equal",
+                f"concatenate of {types[0].shape} and {other.shape} along axis {axis}",
                 expected="equal dimensions except on that axis",
-                remedy="give both one name in the model, or give them values",
             )
     for other in types[1:]:
         shape[axis] = shape[axis] + other.shape[axis]

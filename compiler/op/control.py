@@ -1,4 +1,4 @@
-"""What branches and loops need: tensors that a loop fills row by row (ONNX Loop, Scan), and a branch that cannot be."""
+"""What branches and loops need: tensors that a loop fills row by row (ONNX Loop, Scan), branches that cannot be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
-from ..relay.run_time import may_equal_shapes
+from ..relay.run_time import may_equal_shapes, require
 from ..relay.types import DTYPES, TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
 
@@ -83,6 +83,46 @@ register(
         _fail_relation,
         _fail_reference,
         attributes={"message": REQUIRED, "shape": REQUIRED, "dtype": REQUIRED},
+        step=True,
+    )
+)
+
+
+def _assume_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
+    x, condition = tensors("assume", args, 2)
+    if condition.dtype != "bool" or condition.size != 1:
+        raise CompileError(f"assume by {condition}", expected="one bool")
+    return x
+
+
+def _assume_reference(attrs: Attrs, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
+    """x, provided that the condition is what it is taken for."""
+    if bool(condition.reshape(())) != attrs["value"]:
+        raise ValueError("the run takes another branch than the model was compiled for")
+    return x
+
+
+register(
+    Op("assume", FusionKind.OPAQUE, _assume_relation, _assume_reference, attributes={"value": REQUIRED}, step=True),
+)
+
+
+def _checked_reshape_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
+    (x,) = tensors("checked_reshape", args, 1)
+    result = TensorType(tuple(attrs.shape), x.dtype)
+    if x.size != result.size:
+        require("equal", x.size, result.size)
+    return result
+
+
+register(
+    Op(
+        "checked_reshape",
+        FusionKind.OPAQUE,
+        _checked_reshape_relation,
+        lambda attrs, x: x.reshape(attrs.shape),
+        attributes={"shape": REQUIRED},
+        view=True,
         step=True,
     )
 )

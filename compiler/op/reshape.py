@@ -10,7 +10,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.dimension import Dim, Dimension, equal_if_divisible, lower_bound, product
 from ..relay.expr import Attrs
-from ..relay.run_time import may_equal
+from ..relay.run_time import is_run_time, may_equal
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, tensors
 
@@ -19,7 +19,9 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     (x,) = tensors("reshape", args, 1)
     result = TensorType(tuple(attrs.shape), x.dtype)
     old, new = x.size, result.size
-    if old == new or _fits(old, result.shape) or may_equal(old, new):
+    if old == new or _fits(old, result.shape):
+        return result
+    if (is_run_time(old) or is_run_time(new)) and may_equal(old, new):
         return result
     if isinstance(old, int) and isinstance(new, int):
         raise CompileError(f"reshape of {x.shape} to {result.shape}", expected=f"{old} elements, not {new}")

@@ -51,6 +51,8 @@ class FunctionBuilder:
         ``op name -> reference or None``: the numpy reference of operators that work on shape values.
     parent : FunctionBuilder, optional
         Builder of the enclosing function, whose variables are in scope.
+    notes : dict, optional
+        What earlier attempts to convert the model have found out.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class FunctionBuilder:
         infer: Callable[[str, dict[str, Any], list[Type]], tuple[Attrs, Type]],
         shape_reference: Callable[[str], Callable[..., Any] | None],
         parent: FunctionBuilder | None = None,
+        notes: dict[Hashable, Any] | None = None,
     ) -> None:
         self._infer, self._shape_reference, self.parent = infer, shape_reference, parent
         self.params: list[Var] = []
@@ -68,7 +71,7 @@ class FunctionBuilder:
         self._symbols: set[str] = parent._symbols if parent else set()
         self.own_symbols: set[str] = set()  # run-time symbols that have their values in this function alone
         # What converters want to remember until they convert the same graph again.
-        self.notes: dict[Hashable, Any] = parent.notes if parent else {}
+        self.notes: dict[Hashable, Any] = parent.notes if parent else {} if notes is None else notes
         # What a nested function finds out holds only there: its symbols get their values there.
         self._shape_values: ChainMap[Var, np.ndarray] = parent._shape_values.new_child() if parent else ChainMap()
 

@@ -86,7 +86,7 @@ def may_equal(left: Dimension, right: Dimension, where: Dimension = 1) -> bool:
     """
     if left == right:
         return True
-    if not is_run_time(left) and not is_run_time(right):
+    if isinstance(left, int) and isinstance(right, int):
         return False
     require("equal", left, right, where)
     return True
