@@ -38,19 +38,14 @@ def convert_slice(node: Node) -> Atom:
         if step == 0:
             raise node.error("the step 0", expected="another step")
         dim = x.shape[axis]
-        backward = int(step < 0) if isinstance(step, int) else minimum(maximum(-step, 0), 1)
-        low, high = -backward, dim - backward
+        strides[axis] = step
+        if any(map(is_run_time, (first, last, dim))) or not isinstance(step, int):
+            begin[axis], end[axis] = _run_time_positions(node, first, last, step, dim)
+            continue
+        low, high = (0, dim) if step > 0 else (-1, dim - 1)
         begin[axis] = _position(first, dim, low, high)
         end[axis] = _position(last, dim, low, high)
-        strides[axis] = step
-        if is_run_time(begin[axis]) or is_run_time(end[axis]) or not isinstance(step, int):
-            length = slice_length(begin[axis], end[axis], step)
-            # One more, since going backward begins at -1 where nothing is before the end.
-            sizes = (begin[axis] + backward, length)
-            (first_more, length) = node.builder.as_sizes(sizes, node.proto.output[0], node.location)
-            begin[axis] = first_more - backward
-            end[axis] = begin[axis] + length * step
-        elif lower_bound(begin[axis] - end[axis] if step > 0 else end[axis] - begin[axis]) >= 0:
+        if lower_bound(begin[axis] - end[axis] if step > 0 else end[axis] - begin[axis]) >= 0:
             end[axis] = begin[axis]
     if begin == [0] * x.rank and end == list(x.shape) and strides == [1] * x.rank:
         return node.input(0)
@@ -64,12 +59,36 @@ def _position(value: Dimension, dim: Dimension, low: Dimension, high: Dimension)
     """
     if isinstance(value, int) and abs(value) >= _ENDLESS:
         return high if value > 0 else low
-    if is_run_time(value) and lower_bound(value) < 0:
-        is_negative = minimum(maximum(-value, 0), 1)
-        return maximum(minimum(value + dim * is_negative, high), low)
     if (isinstance(value, int) and value < 0) or (not isinstance(value, int) and lower_bound(-value) > 0):
         value = value + dim
     return maximum(minimum(value, high), low)
+
+
+def _run_time_positions(
+    node: Node, first: Dimension, last: Dimension, step: Dimension, dim: Dimension
+) -> tuple[Dimension, Dimension]:
+    """Begin and end of a slice that the run decides, in small steps: each has a name, so that no expression grows."""
+
+    def named(value: Dimension) -> Dimension:
+        (size,) = node.builder.as_sizes([value], node.proto.output[0], node.location, always=True)
+        return size
+
+    def is_negative(value: Dimension) -> Dimension:
+        if isinstance(value, int):
+            return int(value < 0)
+        return named(minimum(maximum(-value, 0), 1)) if is_run_time(value) and lower_bound(value) < 0 else 0
+
+    # Going backward, positions begin at -1, where nothing is before the end: all are one more here.
+    backward = is_negative(step)
+
+    def position(value: Dimension) -> Dimension:
+        if isinstance(value, int) and abs(value) >= _ENDLESS:
+            return dim if value > 0 else 0
+        return named(maximum(minimum(value + dim * is_negative(value) + backward, dim), 0))
+
+    begin, end = position(first), position(last)
+    length = named(slice_length(begin, end, step))
+    return begin - backward, begin - backward + length * step
 
 
 @converter("Gather")

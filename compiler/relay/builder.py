@@ -217,13 +217,20 @@ class FunctionBuilder:
             self._shape_values[atom] = value
         return value
 
-    def as_sizes(self, dims: Sequence[Dimension], name: str, location: Location = NOWHERE) -> list[Dimension]:
+    def as_sizes(
+        self, dims: Sequence[Dimension], name: str, location: Location = NOWHERE, always: bool = False
+    ) -> list[Dimension]:
         """Dimensions with symbols in place of expressions that the run must show not to be negative.
 
-        A short name keeps what is computed from it short, too.
+        Parameters
+        ----------
+        always : bool
+            For other expressions too: what is computed from short names stays short, which proofs about it take
+            exponential time in.
         """
         result = list(dims)
-        wanted = {d: None for d in dims if isinstance(d, Dim) and is_run_time(d) and lower_bound(d) < 0}
+        computed = (d for d in dims if isinstance(d, Dim) and is_run_time(d))
+        wanted = {d: None for d in computed if (always and len(d.symbols()) > 1) or lower_bound(d) < 0}
         if wanted:
             symbols = {dim: self.new_symbol(name) for dim in wanted}
             attrs = {"defines": tuple(symbols.values()), "values": tuple(symbols)}
