@@ -164,7 +164,12 @@ class _Builder(Memory):
         var, op = binding.var, relay_op.get(call.op)
         self.check(_conditions(call), call.location.node)
         if op.view:
-            self.values[var] = [self.one(call.args[0])]
+            source = self.one(call.args[0])
+            assert isinstance(var.type, TensorType)
+            size = var.type.byte_size
+            if op.name == "prefix" and size != source.size:
+                source = Buffer(source.kind, size, parent=source)
+            self.values[var] = [source]
         elif op.step:
             getattr(self, f"_{op.name}")(var, call)
             self.define(defined_symbols(binding, self.known))

@@ -6,11 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import op as relay_op
 from ..diagnostics import located
 from ..op.base import normalize_axis
 from ..relay.dimension import Dimension, lower_bound, maximum
 from ..relay.expr import Atom, Constant
+from ..relay.types import TensorType
 from .registry import Node, converter, number
 
 Shape = tuple[Dimension, ...]
@@ -109,3 +112,30 @@ def _known_range(node: Node) -> Atom | None:
     else:
         return None
     return node.call("arange", start=start, step=step, count=count, dtype=dtype)
+
+
+@converter("Unique")
+def convert_unique(node: Node) -> Any:
+    data, axis = node.input(0), node.attr("axis")
+    if axis is None:
+        data, axis = node.reshape(data, (node.type(0).size,)), 0
+    shape = data.type.shape  # type: ignore[union-attr]
+    axis = normalize_axis("Unique", axis, len(shape))
+    lists: list[Callable[[Dimension], Shape]] = [lambda n: (n,), lambda n: (shape[axis],), lambda n: (n,)]
+    distinct: Callable[[Dimension], Shape] = lambda n: (*shape[:axis], n, *shape[axis + 1 :])  # noqa: E731
+    order = bool(node.attr("sorted", 1))
+    return counted(node, "unique", [data], [distinct, *lists], axis=axis, sorted=order)[: node.output_count]
+
+
+@converter("NonMaxSuppression")
+def convert_non_max_suppression(node: Node) -> Any:
+    def scalar(index: int, dtype: str, default: float) -> Atom:
+        atom = node.optional_input(index)
+        if atom is None or (isinstance(atom.type, TensorType) and atom.type.size == 0):
+            return node.constant([default], dtype)
+        return node.reshape(atom, (1,))
+
+    limits = [scalar(2, "int64", 0), scalar(3, "float32", 0), scalar(4, "float32", -np.inf)]
+    inputs = [node.input(0), node.input(1), *limits]
+    center = bool(node.attr("center_point_box", 0))
+    return counted(node, "non_max_suppression", inputs, [lambda n: (n, 3)], center=center)

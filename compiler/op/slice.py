@@ -55,10 +55,9 @@ def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
 
 
 def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
-    shape = [slice_length(b, e, s) for b, e, s in zip(attrs.begin, attrs.end, attrs.strides, strict=True)]
     begin, strides = [T.dim(b) for b in attrs.begin], [T.dim(s) for s in attrs.strides]
     return T.compute(
-        shape,
+        T.result_shape(),
         lambda *i: x(*(b + p * s for b, p, s in zip(begin, i, strides, strict=True))),
         "strided_slice",
     )

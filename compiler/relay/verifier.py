@@ -82,7 +82,10 @@ class _Verifier:
         scope, enclosing, known = set(outer), self._binding, self._known
         self._known = known | set().union(*(whole_symbols(p.type) for p in function.params))
         if function.is_primitive:  # its callers know the run-time symbols
-            self._known = self._known | {name for b in function.bindings for name in used_symbols(b) if name[-1] == "_"}
+            symbols = set().union(
+                *(type_symbols(p.type) for p in function.params), *map(used_symbols, function.bindings)
+            )
+            self._known = self._known | {name for name in symbols if is_run_time_symbol(name)}
         for param in function.params:
             self._bind(param, scope)
         for binding in function.bindings:
