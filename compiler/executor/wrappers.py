@@ -89,9 +89,6 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
     shares = worthwhile_shares(kernel)
     dims = {s: n for s, (_, n) in zip(kernel.symbols, shared[len(shared) - len(kernel.symbols) :], strict=True)}
     names = [n for _, n in shared]
-    passed = names
-    if kernel.source.startswith("#include"):  # written in C by an operator: it takes booleans as bytes
-        passed = [f"({t.replace('bool', 'uint8_t').strip()}){n}" if "bool" in t else n for t, n in shared]
     if parallel:
         lines += [f"struct {kernel.symbol}_arguments {{", *(f"  {t}{n};" for t, n in shared), "};"]
         for phase in kernel.phases:
@@ -109,7 +106,7 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
     lines.append("  onnxc_status status = ONNXC_OK;")
     for phase in kernel.phases:
         if phase.tasks is None:
-            run = f"{phase.symbol}({', '.join(passed)})"
+            run = f"{phase.symbol}({', '.join(names)})"
         else:
             tasks = c_dimension(phase.tasks, dims)
             if dimension_symbols(phase.tasks):
