@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .tvm_api import HALO, TensorLoad, structural_map, tirx
+from .tvm_api import HALO, HALO_VALUE, TensorLoad, structural_map, tirx
 
 
 def store_in_middle(func: Any) -> Any:
     """Make the output with a halo as large as it is, and shift the indices into it. Before buffers are flattened.
 
-    The border is set to zero first, unless it is zero already (a result that takes its argument's memory).
+    The border is filled first, unless it is there already (a result that takes its argument's memory).
     """
     if not func.attrs or HALO not in func.attrs:
         return func
@@ -35,14 +35,13 @@ def store_in_middle(func: Any) -> Any:
 
     body = structural_map(func.body, [(TensorLoad, load), (tirx.BufferStore, store)])
     if clear:
-        body = tirx.SeqStmt([*_border(large, before, after), body])
+        body = tirx.SeqStmt([*_border(large, before, after, func.attrs[HALO_VALUE]), body])
     params = [large if p.same_as(small) else p for p in func.params]
     return tirx.PrimFunc(params, body, func.ret_type, func.attrs)
 
 
-def _border(buffer: Any, before: Sequence[int], after: Sequence[int]) -> list[Any]:
-    """Loops that set the border to zero: for each axis what lies outside, within the middle of the axes before it."""
-    zero = tirx.const(0, buffer.dtype)
+def _border(buffer: Any, before: Sequence[int], after: Sequence[int], value: Any) -> list[Any]:
+    """Loops that fill the border: for each axis what lies outside, within the middle of the axes before it."""
     statements = []
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
         for start, length in ((0, low), (buffer.shape[axis] - high, high)):
@@ -52,7 +51,7 @@ def _border(buffer: Any, before: Sequence[int], after: Sequence[int]) -> list[An
             inner = [d - b - a for d, b, a in zip(buffer.shape, before, after, strict=True)][:axis]
             extents = [*inner, length, *list(buffer.shape)[axis + 1 :]]
             variables = [tirx.Var(f"border{i}", "int32") for i in range(len(extents))]
-            statement: Any = tirx.BufferStore(buffer, zero, [s + v for s, v in zip(starts, variables, strict=True)])
+            statement: Any = tirx.BufferStore(buffer, value, [s + v for s, v in zip(starts, variables, strict=True)])
             for variable, extent in reversed(list(zip(variables, extents, strict=True))):
                 statement = tirx.For(variable, 0, extent, tirx.ForKind.SERIAL, statement)
             statements.append(statement)

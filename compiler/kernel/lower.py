@@ -12,7 +12,7 @@ from ..relay.expr import Atom, Call, Constant, Function, Tuple, TupleGetItem, Va
 from ..relay.types import TensorType, tensor_fields, type_symbols
 from .knobs import Knobs
 from .primitive import find_anchor, function_symbols
-from .tvm_api import HALO, INPLACE, TensorExpressions, placeholder, te, tirx, tvm_dtype
+from .tvm_api import HALO, HALO_VALUE, INPLACE, TensorExpressions, placeholder, te, tirx, tvm_dtype
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def lower(function: Function, knobs: Knobs | None = None) -> Lowered:
         func = func.with_attr(INPLACE, [place, len(inputs)])
     if bordered and isinstance(pad, Call):
         func = func.with_attr(HALO, [len(inputs), *pad.attrs.before, *pad.attrs.after, int(place is None)])
+        func = func.with_attr(HALO_VALUE, T.const(pad.attrs.value, tvm_dtype(outputs[0].dtype)))
     return Lowered(func, variables, find_anchor(function), types, outputs)
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "ENCODE",
     "EXACT_ARRAYS",
     "HALO",
+    "HALO_VALUE",
     "INPLACE",
     "WORD",
     "Call",
@@ -52,6 +53,8 @@ INPLACE = "onnxc.inplace"
 #: Attribute of a PrimFunc: parameter of an output, then how many elements lie around what is computed: before it and
 #: behind it for each axis, then whether the kernel sets them to zero. What is built takes the larger buffer.
 HALO = "onnxc.halo"
+#: And what the elements around it are.
+HALO_VALUE = "onnxc.halo_value"
 
 #: Attribute of a PrimFunc whose loops are written by hand: its local arrays have the sizes that they need.
 EXACT_ARRAYS = "onnxc.exact_arrays"

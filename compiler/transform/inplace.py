@@ -55,7 +55,7 @@ def _is_elementwise(function: Function, param: Var, bordered: bool) -> bool:
         if bordered and value.op == "strided_slice" and value.args == (param,) and middle is None:
             middle = value.attrs.begin, var.type.shape
         elif bordered and value.op == "pad" and var is function.result and middle is not None:
-            if value.attrs.before != middle[0]:
+            if value.attrs.before != middle[0] or value.attrs.value != 0:
                 return False
         else:
             op = relay_op.get(value.op)
