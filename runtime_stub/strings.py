@@ -9,7 +9,7 @@ import numpy as np
 from .abi import ffi
 
 #: Bytes of an onnxc_string: an address and a length, of 8 bytes each.
-_SIZE = 16
+STRING_SIZE = 16
 
 
 def pack_strings(array: np.ndarray) -> np.ndarray:
@@ -23,7 +23,7 @@ def pack_strings(array: np.ndarray) -> np.ndarray:
     encoded = [_encode(text) for text in array.reshape(-1).tolist()]
     sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
     ends = np.cumsum(sizes)
-    head = len(encoded) * _SIZE
+    head = len(encoded) * STRING_SIZE
     whole = room_for_strings(len(encoded), int(ends[-1]) if len(encoded) else 0)
     whole[head : head + (int(ends[-1]) if len(encoded) else 0)] = np.frombuffer(b"".join(encoded), np.uint8)
     table = whole[:head].view(np.int64).reshape(-1, 2)
@@ -42,9 +42,9 @@ def _encode(text: Any) -> bytes:
 
 def room_for_strings(count: int, more: int = 0) -> np.ndarray:
     """Bytes for so many strings, and more, aligned as C wants them."""
-    whole = np.empty(count * _SIZE + more + _SIZE, np.uint8)
-    start = -int(ffi.cast("intptr_t", ffi.from_buffer(whole))) % _SIZE
-    return whole[start : start + count * _SIZE + more]
+    whole = np.empty(count * STRING_SIZE + more + STRING_SIZE, np.uint8)
+    start = -int(ffi.cast("intptr_t", ffi.from_buffer(whole))) % STRING_SIZE
+    return whole[start : start + count * STRING_SIZE + more]
 
 
 def unpack_strings(packed: np.ndarray, array: np.ndarray) -> None:

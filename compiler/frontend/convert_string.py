@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..op.string_case import case_table
 from ..relay.expr import Atom
 from .lookup import lookup
 from .regex_automaton import compile_regex
@@ -29,6 +30,46 @@ def convert_regex_full_match(node: Node) -> Atom:
 @converter("StringConcat")
 def convert_string_concat(node: Node) -> Atom:
     return node.call("string.concat", *broadcast_strings(node, node.input(0), node.input(1)))
+
+
+@converter("StringNormalizer")
+def convert_string_normalizer(node: Node) -> Atom:
+    """Case changed, and stop words left out; where none is left, one empty string. Locales make no difference."""
+    x, type_ = node.input(0), node.type(0)
+    if type_.rank not in (1, 2) or (type_.rank == 2 and type_.shape[0] != 1):
+        raise node.error(f"input 0 is {type_}", expected="a list of strings, or one row of them")
+    action, words = node.attr("case_change_action", "NONE"), node.attr("stopwords", ())
+    if action not in ("NONE", "LOWER", "UPPER"):
+        raise node.error(f"case_change_action is '{action}'", expected="NONE, LOWER or UPPER")
+    flat = node.reshape(x, (type_.shape[-1],))
+    changed = flat if action == "NONE" else _in_case(node, flat, action == "UPPER")
+    if not words:
+        return node.reshape(changed, type_.shape)
+    compared = flat
+    if not node.attr("is_case_sensitive", 0):
+        upper = action == "UPPER"
+        words = [word.upper() if upper else word.lower() for word in words]
+        compared = _in_case(node, flat, False) if action == "NONE" else changed
+    stops = np.array(sorted(set(words)), object)
+    mask = lookup(node, compared, stops, np.zeros(len(stops), np.bool_), True)
+    both = node.call("string.keep", changed, mask)
+    found = node.builder.read_dimensions(node.get_item(both, 1), location=node.location)
+    assert found is not None
+    return node.call("prefix", node.get_item(both, 0), shape=(*(1,) * (type_.rank - 1), found[0]))
+
+
+def _in_case(node: Node, x: Atom, upper: bool) -> Atom:
+    return node.call("string.case", x, *map(node.constant, case_table(upper)))
+
+
+@converter("StringSplit")
+def convert_string_split(node: Node) -> list[Atom]:
+    """The parts, as many as the string with most of them has, and how many each has."""
+    attributes = {"delimiter": node.attr("delimiter", ""), "most": node.attr("maxsplit")}
+    both = node.call("string.split_count", node.input(0), **attributes)
+    found = node.builder.read_dimensions(node.get_item(both, 1), location=node.location)
+    assert found is not None
+    return [node.call("string.split", node.input(0), count=found[0], **attributes), node.get_item(both, 0)]
 
 
 @converter("TfIdfVectorizer")

@@ -185,3 +185,45 @@ def test_numbers_become_strings_as_numpy_writes_them() -> None:
         # Older versions of numpy begin to write exponents at other numbers.
         assert found == [str(value) for value in array] or not np.__version__.startswith("2.4"), name
         np.testing.assert_array_equal(np.array([array.dtype.type(text) for text in found]), array)
+
+
+def test_strings_are_cleaned() -> None:
+    """Case, and stop words, however many are left; letters whose other case is longer among them."""
+    model = parse(
+        """g (string[N] x, string[1, M] row) => (string[N] upper, string[A] some, string[1, B] others, string[C] own) {
+            upper = StringNormalizer<case_change_action = "UPPER">(x)
+            some = StringNormalizer<case_change_action = "LOWER", is_case_sensitive = 1, stopwords = ["Monday"]>(x)
+            others = StringNormalizer<case_change_action = "UPPER", stopwords = ["monday", "straße"]>(row)
+            own = StringNormalizer<stopwords = ["MONDAY", "straße"]>(x)
+        }"""
+    )
+    words = ["Monday", "tuesday", "Straße", "monday", "İ日ﬁ", ""]
+    with onnxc.compile(model, jobs=1) as loaded:
+        out = loaded({"x": np.array(words, object), "row": np.array([words], object)})
+        assert out["upper"].tolist() == [word.upper() for word in words]
+        assert out["some"].tolist() == ["tuesday", "straße", "monday", "i̇日ﬁ", ""]
+        assert out["others"].tolist() == [["TUESDAY", "İ日FI", ""]]
+        assert out["own"].tolist() == ["tuesday", "İ日ﬁ", ""]
+        none = np.array(["Monday"], object)
+        out = loaded({"x": none, "row": none[None]})
+        assert out["some"].tolist() == out["own"].tolist() == [""] and out["others"].tolist() == [[""]]
+
+
+SPLITS = [("", None), ("", 1), (",", None), (",", 0), (",", 2), ("日,", None)]
+
+
+@pytest.mark.parametrize(("delimiter", "most"), SPLITS)
+def test_strings_are_split_as_python_does_it(delimiter: str, most: int | None) -> None:
+    limit = "" if most is None else f", maxsplit = {most}"
+    model = parse(
+        f"""g (string[2, N] x) => (string[2, N, K] parts, int64[2, N] counts) {{
+            parts, counts = StringSplit<delimiter = "{delimiter}"{limit}>(x)
+        }}"""
+    )
+    x = np.array([["a,b,,c", "", " one  two\u3000three\t", ","], ["日,日,", "x", "a\u00a0b c ", " "]], object)
+    with onnxc.compile(model, jobs=1) as loaded:
+        out = loaded(x)
+        want = [[text.split(delimiter or None, -1 if most is None else most) for text in row] for row in x]
+        assert out["counts"].tolist() == [[len(parts) for parts in row] for row in want]
+        longest = out["counts"].max()
+        assert out["parts"].tolist() == [[[*p, *[""] * (longest - len(p))] for p in row] for row in want]
