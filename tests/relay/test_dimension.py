@@ -1,5 +1,7 @@
 """Dimensions: canonical form, bounds, text."""
 
+import math
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -119,3 +121,11 @@ def test_text(dim, text):
 def test_division_by_zero():
     with pytest.raises(CompileError, match="division of a dimension by zero"):
         N // 0
+
+
+def test_run_time_symbols_say_by_their_names_where_they_lie() -> None:
+    found, start, n = parse_dimension("found_"), parse_dimension("start__"), parse_dimension("n")
+    assert bounds(found) == (0, math.inf) and bounds(start) == (-math.inf, math.inf) and bounds(n) == (1, math.inf)
+    assert maximum(found, 0) == found and maximum(start, 0) != start
+    assert parse_dimension(str(found * start + 1)) == found * start + 1
+    assert evaluate(n // found, {"n": 3, "found_": 0}) == 0  # nobody wants the quotient then
