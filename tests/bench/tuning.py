@@ -1,6 +1,6 @@
 """What tuning gains: models tuned for some minutes, then compiled without and with what was found.
 
-    python -m tests.bench.tuning [--minutes 2] [--target host] [--tuning-db FILE] [--write README] [MODEL ...]
+    python -m tests.bench.tuning [--minutes 2] [--target host ...] [--tuning-db FILE] [--write README] [MODEL ...]
 
 Times of models are medians of calls on one thread, interleaved in one process; those of kernels come from the tuner. A
 database that exists is taken up again: with ``--minutes 0`` the table is made of what it has.
@@ -9,6 +9,7 @@ database that exists is taken up again: with ``--minutes 0`` the table is made o
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import tempfile
@@ -33,16 +34,17 @@ from tests.markers import write_between_markers
 from tests.models.catalogue import ROOT, Feeds
 
 _HEAD = (
-    "| model | untuned | tuned | gain | kernels by default | kernels at best | gain | trials |\n"
-    "|---|---:|---:|---:|---:|---:|---:|---:|\n"
+    "| model | target | untuned | tuned | gain | kernels by default | kernels at best | gain | trials |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---:|\n"
 )
 
 
 @dataclass(frozen=True)
 class Row:
-    """A model's row: seconds of the model and of its tuned kernels, without and with tuning; candidates measured."""
+    """A row: seconds of the model and of its tuned kernels, without and with tuning; candidates measured."""
 
     name: str
+    target: str
     untuned: float
     tuned: float
     default: float
@@ -52,7 +54,7 @@ class Row:
     def text(self) -> str:
         cells = [f"{self.untuned * 1e3:.3f} ms", f"{self.tuned * 1e3:.3f} ms", f"{self.untuned / self.tuned:.2f}x"]
         cells += [f"{self.default * 1e3:.3f} ms", f"{self.best * 1e3:.3f} ms", f"{self.default / self.best:.2f}x"]
-        return f"| {' | '.join([self.name, *cells, str(self.trials)])} |\n"
+        return f"| {' | '.join([self.name, self.target, *cells, str(self.trials)])} |\n"
 
 
 def search(case: BenchCase, target: Target, database: Path, minutes: float, seed: int) -> Result:
@@ -94,6 +96,7 @@ def measure(case: BenchCase, target: Target, database: Path, result: Result, sec
     ]
     return Row(
         case.name,
+        target.name,
         statistics.median(times["untuned"]),
         statistics.median(times["tuned"]),
         sum(count * default for count, default, _ in best),
@@ -107,26 +110,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=["resnet18"], help="words in the models' names")
     parser.add_argument("--minutes", type=float, default=2, help="for each model")
-    parser.add_argument("--target", default="host")
+    parser.add_argument("--target", action="append", help="may be repeated; host by default")
     parser.add_argument("--tuning-db", type=Path, help="kept; a temporary one by default")
     parser.add_argument("--seconds", type=float, default=8, help="for measuring each model")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", metavar="README", help="put the table into README.md ('README'), or another file")
     arguments = parser.parse_args()
-    target = targets.find(arguments.target)
+    found = [targets.find(name) for name in arguments.target or ["host"]]
     cases = bench_cases(arguments.models)
     text = _HEAD
     with tempfile.TemporaryDirectory() as folder:
         database = arguments.tuning_db or Path(folder) / "tuning.sqlite"
-        for case in cases:
+        for case, target in itertools.product(cases, found):
             print(f"{case.name} for {target.name}", file=sys.stderr)
             result = search(case, target, database, arguments.minutes, arguments.seed)
             row = measure(case, target, database, result, arguments.seconds)
             print(row.text(), end="", file=sys.stderr)
             text += row.text()
-    text += (
-        f"\nTarget {target.name} on {machine_name()}, {default_jobs()} cores; {arguments.minutes:g} minutes a model.\n"
-    )
+    minutes = f"at most {arguments.minutes:g} minutes a row"
+    text += f"\n{machine_name()}, {default_jobs()} cores; {minutes}.\n"
     print(text)
     if arguments.write:
         path = ROOT / "README.md" if arguments.write == "README" else Path(arguments.write)
