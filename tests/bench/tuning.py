@@ -127,8 +127,7 @@ def main() -> None:
             row = measure(case, target, database, result, arguments.seconds)
             print(row.text(), end="", file=sys.stderr)
             text += row.text()
-    minutes = f"at most {arguments.minutes:g} minutes a row"
-    text += f"\n{machine_name()}, {default_jobs()} cores; {minutes}.\n"
+    text += f"\n{machine_name()}, {default_jobs()} cores.\n"
     print(text)
     if arguments.write:
         path = ROOT / "README.md" if arguments.write == "README" else Path(arguments.write)
