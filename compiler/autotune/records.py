@@ -101,7 +101,7 @@ def condensed(trials: Iterable[Trial]) -> list[Trial]:
             continue
         times = median_times(group)
         best = min(times, key=lambda key: times[key])
-        wanted = [next((t.key for t in group if t.is_default), best), best]
+        wanted = [min((t.key for t in group if t.is_default), key=lambda key: times[key], default=best), best]
         for key in dict.fromkeys(wanted):
             trial = next(t for t in group if t.key == key)
             seconds = (float(f"{times[key]:.4g}"),)
