@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -99,4 +100,6 @@ def test_what_ships_can_be_read() -> None:
     for entry in exports:
         trials, _ = load_trials(Path(str(entry)))
         assert trials and all(t.seconds is not None for t in trials)
-        assert condensed(trials) == sorted(trials, key=lambda t: (t.workload, t.cpu, t.machine, not t.is_default))
+        kernels = Counter((t.workload, t.cpu) for t in trials)
+        assert max(kernels.values()) <= 2, "export with --best"
+        assert {(t.workload, t.cpu) for t in trials if t.is_default} == set(kernels)
