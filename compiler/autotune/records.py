@@ -103,7 +103,8 @@ def condensed(trials: Iterable[Trial]) -> list[Trial]:
         best = min(times, key=lambda key: times[key])
         wanted = [min((t.key for t in group if t.is_default), key=lambda key: times[key], default=best), best]
         for key in dict.fromkeys(wanted):
-            trial = next(t for t in group if t.key == key)
+            same = [t for t in group if t.key == key]
+            trial = next((t for t in same if t.is_default), same[0])  # defaults may have been others before
             seconds = (float(f"{times[key]:.4g}"),)
             result.append(replace(trial, warm=seconds, flushed=seconds, features={}))
     return result
