@@ -96,7 +96,8 @@ def function_of(node: Node, builder: FunctionBuilder, results: Sequence[Atom], a
 
 
 def _ranks_differ(then: Type, other: Type) -> bool:
-    return isinstance(then, TensorType) and isinstance(other, TensorType) and then.rank != other.rank
+    tensors = isinstance(then, TensorType) and isinstance(other, TensorType)
+    return tensors and then.dtype == other.dtype and then.rank != other.rank  # type: ignore[union-attr]
 
 
 def _taken_on_trust(node: Node) -> list[Atom]:

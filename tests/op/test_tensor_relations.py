@@ -287,6 +287,14 @@ def test_if_whose_branches_differ() -> None:
     nodes[-1] = node("If", "condition", then_branch=branch("a", "Relu", "x"), else_branch=branch("b", "Size", "x"))
     message = import_error(nodes, {"x": ["N", 3]})
     assert "output 0 is Tensor[(N, 3), float32] in the then branch, Tensor[(), int64] in the else branch" in message
+    # What follows fits one of two ranks: the run checks that it takes that branch.
+    flat = helper.make_graph(
+        [node("Reshape", "x", "all", output="c")], "c", [], [helper.make_empty_tensor_value_info("c")]
+    )
+    nodes[-1] = node("If", "condition", output="either", then_branch=flat, else_branch=branch("d", "Relu", "x"))
+    module = model([*nodes, node("Transpose", "either", perm=[1, 0])], {"x": ["N", 3]}, all=integers(-1))
+    calls = [b.value for b in module.main.bindings if isinstance(b.value, Call) and b.value.op == "assume"]
+    assert [call.attrs["value"] for call in calls] == [False]
 
 
 def test_tensors_without_elements_are_constants() -> None:
