@@ -143,9 +143,9 @@ MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], list[str]]] = {
         lambda: model_of([node("Relu", "x")], {"x": (FLOAT, None)}),  # type: ignore[dict-item]
         ["tensor 'x'", "no shape", "remedy: "],
     ),
-    "run_time_shape": (
-        lambda: model_of([node("Reshape", "x s")], {"x": (FLOAT, [2, 3]), "s": (INT64, [2])}),
-        ["operator Reshape", "only known at run time", "'s'", "remedy: "],
+    "run_time_axes": (
+        lambda: model_of([node("Unsqueeze", "x s")], {"x": (FLOAT, [2, 3]), "s": (INT64, [2])}),
+        ["operator Unsqueeze", "only known at run time", "'s'", "remedy: "],
     ),
 }
 
