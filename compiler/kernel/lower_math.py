@@ -140,7 +140,13 @@ def _lower(function: Callable[[Vector, Any], Any], call: Any) -> Any:
     if kind != "float32":
         name = call.op.name.removeprefix("tirx.")
         scalar = "float64" if kind == "float64" else kind
-        assert scalar == "float64" and not lanes, f"{name} of {call.ty}: computes widen to float32"
-        return tirx.call_pure_extern(kind, name, *call.args)
+        assert scalar == "float64", f"{name} of {call.ty}: computes widen to float32"
+        if not lanes:
+            return tirx.call_pure_extern(kind, name, *call.args)
+        # libm has no vectors: one call for each element.
+        vector = tirx.Var("elements", str(call.ty))
+        elements = [tirx.Shuffle([vector], [lane]) for lane in range(int(lanes))]
+        calls = [tirx.call_pure_extern(kind, name, element) for element in elements]
+        return tirx.Let(vector, call.args[0], tirx.Shuffle(calls, list(range(int(lanes)))))
     vector = Vector(int(lanes or 1))
     return vector.finish(function(vector, vector.let(call.args[0])))
