@@ -10,6 +10,7 @@ The model is compiled for this machine and stays loaded as long as what `prepare
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,10 +54,10 @@ class CompiledModel(BackendRep):
         self._compiled: dict[tuple[Any, ...], onnxc.Model] = {}
         try:
             self._compiled[()] = self._compile(model)
-        except RunTimeValueError as error:
-            if not error.inputs:
+        except onnxc.CompileError as error:
+            self._parameters += self._deciding(error)
+            if not self._parameters:
                 raise
-            self._parameters += error.inputs
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Run the model.
@@ -78,10 +79,26 @@ class CompiledModel(BackendRep):
             if len(arrays) != len(self._inputs):
                 raise onnxc.InputError(f"found {len(arrays)} inputs, expected {len(self._inputs)}: {self._inputs}")
             feeds = dict(zip(self._inputs, arrays, strict=True))
-        compiled = self._specialised(feeds)
-        feeds = {name: array for name, array in feeds.items() if name not in self._parameters}
-        outputs = compiled.run(feeds)
+        try:
+            outputs = self._run(feeds)
+        except onnxc.RunError:
+            if self._parameters or not _sizes(self._model):
+                raise
+            self._parameters += _sizes(self._model)  # the compiler took something on trust that does not hold here
+            outputs = self._run(feeds)
         return namedtupledict("Outputs", self._outputs)(*(outputs[name] for name in self._outputs))
+
+    def _run(self, feeds: Mapping[str, Any]) -> Mapping[str, Any]:
+        compiled = self._specialised(feeds)
+        return compiled.run({name: array for name, array in feeds.items() if name not in self._parameters})
+
+    def _deciding(self, error: onnxc.CompileError) -> list[str]:
+        """Further inputs that would have to be known."""
+        if isinstance(error, RunTimeValueError):
+            found: Sequence[str] = error.inputs
+        else:  # something must be known of a size that the run decides, such as whether it is 1
+            found = _sizes(self._model) if re.search(r"\w_\b", str(error)) else ()
+        return [name for name in found if name not in self._parameters]
 
     def _compile(self, model: onnx.ModelProto) -> onnxc.Model:
         return onnxc.compile(model, **self._options)
@@ -98,11 +115,28 @@ class CompiledModel(BackendRep):
                 return self._compiled[key]
             try:
                 self._compiled[key] = self._compile(with_constants(self._model, values))
-            except RunTimeValueError as error:
-                found = [name for name in error.inputs if name not in values]
+            except onnxc.CompileError as error:
+                found = self._deciding(error)
                 if not found or any(np.size(feeds.get(name, ())) > PARAMETER_LIMIT for name in found):
                     raise
                 self._parameters += found
+
+
+def _sizes(model: onnx.ModelProto) -> list[str]:
+    """Inputs that may be shapes, sizes or axes: few integers."""
+    initialized = {tensor.name for tensor in model.graph.initializer}
+    found = []
+    for value in model.graph.input:
+        tensor = value.type.tensor_type
+        dims = [dim.dim_value for dim in tensor.shape.dim]
+        few = len(dims) <= 1 and all(0 < dim <= PARAMETER_LIMIT for dim in dims)
+        if (
+            tensor.elem_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+            and few
+            and value.name not in initialized
+        ):
+            found.append(value.name)
+    return found
 
 
 def with_constants(model: onnx.ModelProto, values: Mapping[str, np.ndarray]) -> onnx.ModelProto:

@@ -73,6 +73,14 @@ def test_inputs_that_decide_about_shapes_are_compiled_in() -> None:
         prepared.run({"x": X, "shape": np.array([3, 2])})
 
 
+def test_sizes_that_must_be_known_are_compiled_in() -> None:
+    text = "model (float[1, 9, 4] x, int64[2] shape, int64[2] block) => (float[a, b, c, d] y)"
+    prepared = onnxc.backend.prepare(model_of(f"{text} {{ y = Col2Im<strides = [3, 3]>(x, shape, block) }}"))
+    x = np.arange(36, dtype=np.float32).reshape(1, 9, 4)
+    (y,) = prepared.run([x, np.array([6, 6]), np.array([3, 3])])
+    np.testing.assert_array_equal(y[0, 0, :3, :3], x[0, :, 0].reshape(3, 3))
+
+
 def test_integers_of_4_bits_have_their_own_types() -> None:
     dtype = helper.tensor_dtype_to_np_dtype(onnx.TensorProto.INT4)
     values = np.arange(-8, 8, dtype=np.int8).astype(dtype)
@@ -82,9 +90,9 @@ def test_integers_of_4_bits_have_their_own_types() -> None:
     np.testing.assert_array_equal(y.astype(np.int8), values.astype(np.int8))
 
 
-def test_the_compiler_names_the_inputs_that_decide_about_shapes() -> None:
-    shape = "s = Concat<axis = 0>(a, b) t = Add(s, s)"
-    text = f"model (float[2, 3] x, int64[1] a, int64[1] b) => (y) {{ {shape} y = Reshape(x, t) }}"
+def test_the_compiler_names_the_inputs_that_decide_about_axes() -> None:
+    axes = "s = Concat<axis = 0>(a, b) t = Add(s, s)"
+    text = f"model (float[2, 3] x, int64[1] a, int64[1] b) => (y) {{ {axes} y = ReduceSum(x, t) }}"
     with pytest.raises(onnxc.CompileError, match=r"make the model's input 'a', 'b' an initializer"):
         onnxc.compile(model_of(text))
 

@@ -77,13 +77,13 @@ def test_interrupted(model: Path, tmp_path: Path) -> None:
     database = tmp_path / "t.sqlite"
     command = ["tune", str(model), "--tuning-db", str(database), *SEARCH, "--trials", "500"]
     process = subprocess.Popen([*PROGRAM, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    _wait_for(database, 5)
+    _wait_for(database, 1)  # all there are may soon have been tried
     start = time.monotonic()
     process.send_signal(signal.SIGINT)
     output, error = process.communicate(timeout=30)
     assert process.returncode == 130 and "all tuned kernels:" in output and "interrupted" in error
     assert "Traceback" not in error and time.monotonic() - start < 10
-    assert len(Database(database).trials()) >= 5
+    assert len(Database(database).trials()) >= 1
 
 
 def _wait_for(database: Path, trials: int) -> None:

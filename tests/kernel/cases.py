@@ -142,7 +142,7 @@ CONVOLUTIONS = [
             _plain_conv(g, g.input("N", 3, "M"), g.input(5, 3, 1)),
             _plain_conv(g, g.input(2, 4, 9, 9), g.input(6, 2, 3, 3), padding=(1, 0, 2, 1), dilations=(1, 2), groups=2),
         ],
-        (),
+        ("rows",),
         {"N": (1, 3), "M": (1, 7, 130)},
     ),
     Case(
@@ -156,7 +156,7 @@ CONVOLUTIONS = [
                 out_dtype="int32",
             )
         ],
-        (),
+        ("conv_integer",),
         {"N": (1, 3), "M": (1, 7, 66)},
     ),
 ]
@@ -479,7 +479,7 @@ MOVES = [
         {"N": (1, 9)},
     ),
     Case("guarded_functions", _guarded, _CONV, {"N": (1, 3)}),
-    Case("pools", lambda g: [*_pools(g, "nn.max_pool"), *_pools(g, "nn.average_pool")]),
+    Case("pools", lambda g: [*_pools(g, "nn.max_pool"), *_pools(g, "nn.average_pool")], ("rows", "rows")),
     Case(
         "pools_symbolic",
         lambda g: [
