@@ -161,6 +161,13 @@ def compile_model(
     symbols = model_symbols(module.main)
     alignment = 64 if target.hosted else 16
     program = build_program(module, kernels, symbols, alignment)
+    if program.blocks and not target.hosted:
+        raise CompileError(
+            f"model '{module.name}': {program.blocks} buffers have sizes that only the run knows, and the target "
+            f"{target.name} has no system to take memory from",
+            expected="sizes that are known before the run",
+            remedy="make inputs that decide about sizes initializers, or compile for a target with an operating system",
+        )
     facts = {"level": options.level, "dims": dict(sorted(options.dims.items())), "profile": options.profile}
     model_hash = hash_model(module, target, options)
     return Compiled(module, program, tuple(kernels.values()), target, model_hash, options.profile, facts)

@@ -201,3 +201,10 @@ def test_tensors_that_no_machine_can_hold(model: onnx.ModelProto, found: str) ->
         compile_model(model, targets.find("x86-64-v3"), Options())
     assert "model 'broken'" in str(caught.value)
     assert "tensor '" in str(caught.value)
+
+
+def test_devices_without_a_system_have_no_memory_for_sizes_that_the_run_decides() -> None:
+    nodes = [node("NonZero", "x", "a"), node("CumSum", "a axis", "b"), node("Neg", "b", "y")]
+    model = model_of(nodes, {"x": (FLOAT, [4])}, {"y": INT64}, initializers=[_tensor("axis", np.int64(1))])
+    with pytest.raises(CompileError, match="sizes that only the run knows"):
+        compile_model(model, targets.find("cortex-m4"), Options())
