@@ -73,11 +73,23 @@ def test_killed_in_the_middle(onnxc: Command, model: Path, tmp_path: Path) -> No
     assert {t.created for t in kept} < {t.created for t in Database(database).trials()}
 
 
-def test_interrupted(model: Path, tmp_path: Path) -> None:
+def test_interrupted(tmp_path: Path) -> None:
+    """Of a model with so many choices that nobody has tried all of them before the signal."""
+    random = np.random.default_rng(0)
+    shapes = ((32, 16, 3, 3), (64, 32, 3, 3), (96, 64, 1, 1))
+    weights = [
+        numpy_helper.from_array(random.standard_normal(s).astype(np.float32), f"w{i}") for i, s in enumerate(shapes)
+    ]
+    nodes = [helper.make_node("Conv", [f"x{i}", f"w{i}"], [f"x{i + 1}"], strides=[2, 2]) for i in range(len(shapes))]
+    inputs = [helper.make_tensor_value_info("x0", TensorProto.FLOAT, [1, 16, 57, 57])]
+    outputs = [helper.make_tensor_value_info("x3", TensorProto.FLOAT, [1, 96, 7, 7])]
+    graph = helper.make_graph(nodes, "convolutions", inputs, outputs, weights)
+    model = tmp_path / "convolutions.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), model)
     database = tmp_path / "t.sqlite"
     command = ["tune", str(model), "--tuning-db", str(database), *SEARCH, "--trials", "500"]
     process = subprocess.Popen([*PROGRAM, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    _wait_for(database, 1)  # all there are may soon have been tried
+    _wait_for(database, 1)
     start = time.monotonic()
     process.send_signal(signal.SIGINT)
     output, error = process.communicate(timeout=30)
