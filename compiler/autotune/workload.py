@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .. import op as relay_op
-from ..op.base import FusionKind
 from ..relay.dimension import symbols
 from ..relay.expr import Call, Function, GlobalVar, Module, all_bindings
 from ..relay.printer import canonical_text
@@ -141,9 +140,3 @@ def _symbols(function: Function) -> Iterable[str]:
 def _is_written_in_c(function: Function) -> bool:
     calls = [b.value for b in function.bindings if isinstance(b.value, Call) and isinstance(b.value.op, str)]
     return any(relay_op.get(str(call.op)).source is not None for call in calls)
-
-
-def is_heavy(function: Function) -> bool:
-    """Does it reduce anything, or only work element by element?"""
-    calls = [b.value for b in function.bindings if isinstance(b.value, Call) and isinstance(b.value.op, str)]
-    return any(relay_op.get(str(call.op)).kind >= FusionKind.REDUCTION for call in calls)

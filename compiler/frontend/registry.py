@@ -79,12 +79,6 @@ def _convert_custom(node: Node) -> Any:
     return [node.get_item(result, index) for index in range(len(result.type.fields))]
 
 
-def converted_operators() -> list[tuple[str, str]]:
-    """(domain, operator) of every converter."""
-    _load_all()
-    return sorted(_converters)
-
-
 @dataclass
 class Node:
     """One ONNX node under conversion.

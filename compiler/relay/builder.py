@@ -153,9 +153,6 @@ class FunctionBuilder:
             return _object_array(atom.array)
         return self._shape_values.get(atom)
 
-    def set_shape_value(self, var: Var, value: np.ndarray) -> None:
-        self._shape_values[var] = value
-
     # Dimensions that only the run knows
 
     def new_symbol(self, name: str, signed: bool = False) -> Dim:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ml_dtypes
 import numpy as np
 
-from .dimension import Dim, Dimension, evaluate, is_static, product, substitute, symbols
+from .dimension import Dim, Dimension, is_static, product, substitute, symbols
 
 #: Every ONNX element type: name -> (numpy dtype, size in bits). Names are those of ONNX where numpy has them too.
 DTYPES: dict[str, tuple[np.dtype, int]] = {
@@ -160,11 +160,6 @@ def substitute_type(type_: Type, values: dict[str, Dimension]) -> Type:
     if isinstance(type_, TupleType):
         return TupleType(tuple(substitute_type(f, values) for f in type_.fields))
     return type_
-
-
-def concrete_shape(type_: TensorType, values: dict[str, int]) -> tuple[int, ...]:
-    """The shape under given values of the symbols."""
-    return tuple(evaluate(d, values) for d in type_.shape)
 
 
 def tensor_fields(type_: Type) -> tuple[TensorType, ...]:

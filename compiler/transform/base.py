@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..relay.expr import Atom, Binding, Call, Expr, Function, GlobalVar, If, Module, Var, While, all_bindings
+from ..relay.expr import Atom, Call, Expr, Function, GlobalVar, If, Module, Var, While, all_bindings
 from ..target import Target
 
 
@@ -79,8 +79,3 @@ class Substitution:
 
     def add(self, var: Var, atom: Atom) -> None:
         self.atoms[var] = self(atom)
-
-
-def bindings_by_var(function: Function) -> dict[Var, Binding]:
-    """The bindings of a function itself, by their variables."""
-    return {b.var: b for b in function.bindings}

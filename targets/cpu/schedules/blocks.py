@@ -136,15 +136,6 @@ def inner_loops(sch: Any, block: Any) -> tuple[list[Any], list[Any]]:
     return spatial, reduced
 
 
-def loop_of(sch: Any, block: Any, axis: Any) -> Any:
-    """The loop that is the value of a block's axis, given by its variable. (Loops and axes may be in another order.)"""
-    loops = list(sch.get_loops(block))
-    realize = sch.get(loops[-1]).body
-    values = zip(realize.iter_values, realize.block.iter_vars, strict=True)
-    (var,) = _vars(next(value for value, a in values if a.var.same_as(axis)))
-    return next(loop for loop in loops if sch.get(loop).loop_var.same_as(var))
-
-
 def _vars(expr: Any) -> list[Any]:
     found: list[Any] = []
     structural_walk(expr, (tirx.Var, found.append))
