@@ -14,6 +14,7 @@ from onnxc.kernel.lower import Lowered
 from onnxc.target import Target
 
 from . import blocks as b
+from .conv_tiles import accumulate, find_convolution, is_cut, is_depthwise, tile_pixels, tile_unknown_rows
 from .generic import schedule_elementwise
 from .tiles import accumulators, pixel_tile, pixel_tiles, usual_pixel_tile
 
@@ -27,49 +28,28 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         return None
     sch = b.new_schedule(lowered)
     b.inline_injective(sch)
-    names = ("conv_blocked", "conv_depthwise", "conv_blocked_tiled", "conv_depthwise_tiled")
-    anchors = [k for k in b.all_blocks(sch) if b.name_of(sch, k) in names]
-    if len(anchors) != 1:
-        return None
-    (conv,) = anchors
-    name = b.name_of(sch, conv)
     for block in b.all_blocks(sch):
         if b.name_of(sch, block).endswith("_pad"):
             schedule_elementwise(sch, block)
-    if name.endswith("_tiled"):
-        consumers = list(sch.get_consumers(conv))
-        if len(consumers) != 1 or b.is_reduction(sch, consumers[0]):
-            return None
-        _schedule_tiled(sch, conv, consumers[0], "depthwise" in name, knobs)
-    else:
-        writer = b.epilogue_of(sch, conv)
-        if writer is None:
-            writer = sch.cache_write(conv, 0, "global")
-        _tile(sch, conv, writer, target, name == "conv_depthwise", knobs)
+    found = find_convolution(sch)
+    if found is None:
+        return None
+    conv, writer = found
+    name = b.name_of(sch, conv)
+    spatial = tile_unknown_rows(sch, conv, writer) if is_cut(sch, conv) else _tile(sch, conv, writer, target, knobs)
+    accumulate(sch, conv, spatial, _steps(sch, conv, knobs))
     return b.always(sch.mod["main"], [name])  # whole tiles are computed
 
 
-def _schedule_tiled(sch: Any, conv: Any, writer: Any, depthwise: bool, knobs: Knobs) -> None:
-    """Rows of unknown length, which the compute has cut already: the last tile writes only what there is."""
-    batch, chunk, *spatial, lane = sch.get_loops(writer)
-    tile = int(list(sch.get(conv).iter_vars)[len(spatial) + 2].dom.extent)
-    part, place = sch.split(spatial[-1], [None, tile])
-    sch.reorder(batch, chunk, *spatial[:-1], part, place, lane)
-    b.parallel(sch, [batch, chunk, *spatial[:-1]])
-    sch.unroll(place)
-    sch.vectorize(lane)
-    sch.compute_at(conv, part, preserve_unit_loops=True)
-    _accumulate(sch, conv, len(spatial) + 1, len(spatial), depthwise, knobs)
-
-
-def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, knobs: Knobs) -> None:
-    batch, chunk, *spatial, lane = sch.get_loops(writer)
+def _tile(sch: Any, conv: Any, writer: Any, target: Target, knobs: Knobs) -> int:
+    _, chunk, *spatial, lane = sch.get_loops(writer)
     block = b.extent(sch, lane)
     assert block is not None
     vectors = max(1, block // target.lanes())
     sizes = [b.extent(sch, s) for s in spatial]
     height, width = sizes[-2] if len(sizes) > 1 else 1, sizes[-1]
     most = max(1, accumulators(target) // vectors)
+    depthwise = is_depthwise(sch, conv)
     if depthwise:
         most, together = min(most, 8), 1  # each pixel needs a vector load, not a broadcast: larger tiles only spill
     else:
@@ -78,27 +58,19 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, depthwise: bool, kno
         most = max(1, most // together)
     # Sums of depthwise windows are short: few of them in flight are better than any without a register.
     usual = (pixel_tile if depthwise else usual_pixel_tile)(height, width, most)
-    rows, columns = knobs.choose("conv.tile", sorted({*pixel_tiles(height, width, 2 * most), usual}), usual)
-    outer: list[Any] = list(spatial)
-    inner: list[Any] = []
-    for axis, tile in ((-1, columns), *(((-2, rows),) if len(sizes) > 1 else ())):
-        if tile > 1:  # symbolic sizes stay whole
-            outer[axis], part = sch.split(spatial[axis], [None, tile])
-            inner.insert(0, part)
-    if together > 1:
-        chunk, part = sch.split(chunk, [None, together])
-        inner.append(part)
-    # A task is a row of tiles, so that small images give enough of them; neighbours share their weights, or their data.
-    tasks = [batch, chunk, *outer[:-1]]
-    if knobs.choose("conv.outer", ("channels", "rows"), "channels") == "rows":
-        tasks = [batch, *outer[:-1], chunk]
-    sch.reorder(*tasks, outer[-1], *inner, lane)
-    b.parallel(sch, tasks)
-    for loop in inner:
-        sch.unroll(loop)
-    sch.vectorize(lane)
-    sch.compute_at(conv, outer[-1], preserve_unit_loops=True)
-    _accumulate(sch, conv, len(spatial), len(spatial), depthwise, knobs)
+    tile = knobs.choose("conv.tile", sorted({*pixel_tiles(height, width, 2 * most), usual}), usual)
+    rows_first = knobs.choose("conv.outer", ("channels", "rows"), "channels") == "rows"
+    return tile_pixels(sch, conv, writer, tile, together, rows_first)
+
+
+def _steps(sch: Any, conv: Any, knobs: Knobs) -> int:
+    """Input channels that are unrolled."""
+    if is_depthwise(sch, conv):
+        return 1
+    channels = b.extent(sch, list(sch.get_loops(conv))[-1])
+    return knobs.choose(
+        "conv.unroll", [u for u in (1, 2, 4, 8) if channels is not None and channels % u == 0] or [1], 1
+    )
 
 
 def _chunks_together(chunks: int | None, sums: int, knobs: Knobs) -> int:
@@ -108,34 +80,3 @@ def _chunks_together(chunks: int | None, sums: int, knobs: Knobs) -> int:
     """
     options = [n for n in (1, 2, 4) if (chunks is None and n == 1) or (chunks is not None and chunks % n == 0)]
     return knobs.choose("conv.chunks", options, max(n for n in options if n == 1 or n * sums <= HIDING))
-
-
-def _accumulate(sch: Any, conv: Any, spatial: int, windows: int, depthwise: bool, knobs: Knobs) -> None:
-    """Order the loops of the tile: reduction outside, then pixels and blocks (unrolled), then lanes (vectorised).
-
-    The block has so many spatial axes, and a reduction over so many axes of a window (and over channels).
-    """
-    reductions = windows if depthwise else windows + 2
-    loops = list(sch.get_loops(conv))
-    own = loops[len(loops) - (reductions + spatial + 3) :]
-    units, pixels, lane = own[:2], own[2 : 2 + spatial], own[2 + spatial]
-    reduced = own[3 + spatial :]
-    if not depthwise:
-        channels = b.extent(sch, reduced[-1])
-        steps = [u for u in (1, 2, 4, 8) if channels is not None and channels % u == 0] or [1]
-        unroll = knobs.choose("conv.unroll", steps, 1)
-        if unroll > 1:
-            reduced[-1:] = sch.split(reduced[-1], [None, unroll])
-            sch.unroll(reduced[-1])
-    sch.reorder(units[0], *reduced, *pixels, units[1], lane)
-    for loop in (*pixels, units[1]):
-        sch.unroll(loop)
-    sch.vectorize(lane)
-    init = sch.decompose_reduction(conv, reduced[0])
-    init_loops = list(sch.get_loops(init))
-    for loop in init_loops[len(init_loops) - spatial - 2 : -1]:
-        sch.unroll(loop)
-    sch.vectorize(init_loops[-1])
-    if depthwise:
-        for loop in reduced:
-            sch.unroll(loop)
