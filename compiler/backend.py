@@ -22,6 +22,7 @@ from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupl
 import onnxc
 
 from .diagnostics import RunTimeValueError
+from .relay.run_time import is_run_time_symbol
 
 #: Inputs of more elements are data: no code is specialised for their values.
 PARAMETER_LIMIT = 64
@@ -97,7 +98,8 @@ class CompiledModel(BackendRep):
         if isinstance(error, RunTimeValueError):
             found: Sequence[str] = error.inputs
         else:  # something must be known of a size that the run decides, such as whether it is 1
-            found = _sizes(self._model) if re.search(r"\w_\b", str(error)) else ()
+            names_size = any(map(is_run_time_symbol, re.findall(r"\w+", str(error))))
+            found = _sizes(self._model) if names_size else ()
         return [name for name in found if name not in self._parameters]
 
     def _compile(self, model: onnx.ModelProto) -> onnxc.Model:
