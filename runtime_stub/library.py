@@ -328,7 +328,7 @@ def _open(path: Path, identity: _Identity) -> Any:
     for function in abi.FUNCTIONS:
         try:
             getattr(functions, function)
-        except AttributeError as error:
+        except ffi.error as error:
             ffi.dlclose(functions)
             raise LoadError(f"{path}: not a library made by onnxc: it has no function {function}") from error
     return functions

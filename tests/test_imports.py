@@ -37,8 +37,9 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 LOADER = "runtime_stub"
 LOADS_MODELS = {"api", "cli", "backend", "artifact"}
 
-#: What the loader needs; ml_dtypes only to name element types that numpy does not have, when it is there.
-LOADER_NEEDS = {"cffi", "numpy", "ml_dtypes"}
+#: What the loader needs: _cffi_backend is cffi's part without a parser of C; ml_dtypes only to name element types that
+#: numpy does not have, when it is there.
+LOADER_NEEDS = {"_cffi_backend", "numpy", "ml_dtypes"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
