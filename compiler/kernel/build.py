@@ -18,6 +18,7 @@ from .division import truncate_indices
 from .halo import store_in_middle
 from .hoist_lets import hoist_lets
 from .kernel import KernelCode, phase_symbol
+from .loop_guards import bound_loops
 from .lower_dots import lower_dots
 from .lower_math import lower_math, register_math
 from .narrow_floats import lower_narrow_floats
@@ -81,6 +82,7 @@ def _pass_list(target: Target) -> Any:
             _S.RenormalizeSplitPattern(),
             _T.StmtSimplify(),
             _T.RemoveNoOp(),
+            _prim_func_pass(bound_loops),
             _prim_func_pass(partial(lower_dots, target=target)),  # it looks at indices, which the next pass hides
             _T.CommonSubexprElim(),
             _T.FP8ComputeLegalize(),

@@ -307,11 +307,11 @@ def _integers(site: Site) -> _Integers | None:
     data, zero = site.args[0], None
     if centred is not None:
         parts = [site.definition(a, "cast") for a in centred.args]
-        zero = None if parts[1] is None else parts[1].args[0]
+        zero = centred.args[1] if parts[1] is None else parts[1].args[0]
         data = data if parts[0] is None else parts[0].args[0]
     if weights is None or _dtype(data) not in BYTES or site.attrs.out_dtype != "int32":
         return None
-    if centred is not None and (zero is None or not isinstance(zero.type, TensorType) or zero.type.size != 1):
+    if zero is not None and (not isinstance(zero.type, TensorType) or zero.type.size != 1):
         return None
     integers = _signed_bytes(weights, 0, 0)
     if integers is None:
