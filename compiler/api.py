@@ -30,6 +30,7 @@ def compile(
     emit: str = ...,
     level: int = ...,
     dims: Mapping[str, int] | None = ...,
+    bounds: Mapping[str, int] | None = ...,
     name: str | None = ...,
     cc: str | None = ...,
     winograd: bool = ...,
@@ -54,6 +55,7 @@ def compile(
     emit: str = ...,
     level: int = ...,
     dims: Mapping[str, int] | None = ...,
+    bounds: Mapping[str, int] | None = ...,
     name: str | None = ...,
     cc: str | None = ...,
     winograd: bool = ...,
@@ -77,6 +79,7 @@ def compile(
     emit: str = "so",
     level: int = 3,
     dims: Mapping[str, int] | None = None,
+    bounds: Mapping[str, int] | None = None,
     name: str | None = None,
     cc: str | None = None,
     winograd: bool = True,
@@ -103,6 +106,8 @@ def compile(
         ``so`` (shared library), ``a`` (static library), ``obj`` (object files) or ``c`` (C99 source).
     level : int
         Optimisation, 0 to 3.
+    bounds : mapping of str to int, optional
+        The greatest values of symbolic dimensions: the model has memory for them, and refuses others.
     dims : mapping of str to int, optional
         Values for symbolic dimensions of the inputs, by name. Others stay open until the model is called.
     name : str, optional
@@ -152,6 +157,7 @@ def compile(
     options = Options(
         level=level,
         dims=dict(dims or {}),
+        bounds=dict(bounds or {}),
         jobs=default_jobs() if jobs is None else jobs,
         winograd=winograd,
         profile=profile,

@@ -51,6 +51,8 @@ class Options:
         Optimisation, 0 to 3.
     dims : mapping
         Values for symbolic dimensions.
+    bounds : mapping
+        The greatest values of symbolic dimensions: the model has memory for them, and refuses others.
     jobs : int
         Processes that compile kernels.
     winograd : bool
@@ -79,6 +81,7 @@ class Options:
     cache: bool = True
     tuning_db: Path | None = None
     tuned: bool = True
+    bounds: Mapping[str, int] = field(default_factory=dict)
     print_after: Sequence[str] = ()
     emit: Callable[[str], None] = print
     progress: Callable[[str, int, int], None] | None = None
@@ -157,18 +160,26 @@ def compile_model(
     """
     module = optimize(source, target, options, name)
     check_types(module)
-    kernels = compile_kernels(module, target, options)
     symbols = model_symbols(module.main)
-    alignment = 64 if target.hosted else 16
-    program = build_program(module, kernels, symbols, alignment)
+    with located(Location(model=module.name)):
+        bounds = bounds_of(symbols, options)
+        kernels = compile_kernels(module, target, options)
+        alignment = 64 if target.hosted else 16
+        program = build_program(module, kernels, symbols, alignment, bounds, heap=target.hosted)
     if program.blocks and not target.hosted:
         raise CompileError(
             f"model '{module.name}': {program.blocks} buffers have sizes that only the run knows, and the target "
             f"{target.name} has no system to take memory from",
-            expected="sizes that are known before the run",
-            remedy="make inputs that decide about sizes initializers, or compile for a target with an operating system",
+            expected="sizes that are known, or bounded, before the run",
+            remedy="make inputs that decide about sizes initializers, give bounds for symbolic dimensions ("
+            "--bound), or compile for a target with an operating system",
         )
-    facts = {"level": options.level, "dims": dict(sorted(options.dims.items())), "profile": options.profile}
+    facts = {
+        "level": options.level,
+        "dims": dict(sorted(options.dims.items())),
+        "bounds": bounds,
+        "profile": options.profile,
+    }
     model_hash = hash_model(module, target, options)
     return Compiled(module, program, tuple(kernels.values()), target, model_hash, options.profile, facts)
 
@@ -275,6 +286,28 @@ def model_symbols(main: Function) -> list[str]:
     return list(found)
 
 
+def bounds_of(symbols: Sequence[str], options: Options) -> dict[str, int]:
+    """The bounds of a model's symbols, in their order.
+
+    Raises
+    ------
+    CompileError
+        A bound is below 1, no symbol's, or below the value that the same dimension is given.
+    """
+    for name, most in options.bounds.items():
+        if not 1 <= most < 1 << 31:
+            raise CompileError(f"the bound of dimension {name} is {most}", expected="a number from 1 to 2147483647")
+        if name in options.dims and options.dims[name] > most:
+            raise CompileError(f"dimension {name} shall be {options.dims[name]}, and its bound {most}")
+    unknown = sorted(set(options.bounds) - {*symbols, *options.dims})
+    if unknown:
+        raise CompileError(
+            f"the inputs have no dimension named {', '.join(unknown)} that could have a bound",
+            expected=f"one of: {', '.join(symbols) or 'none, all are static'}",
+        )
+    return {symbol: options.bounds[symbol] for symbol in symbols if symbol in options.bounds}
+
+
 def compile_kernels(module: Module, target: Target, options: Options) -> dict[str, Kernel]:
     """Compile every primitive function; name -> kernel."""
     prefix = identifier(module.name)
@@ -304,5 +337,6 @@ def hash_model(module: Module, target: Target, options: Options) -> str:
     facts: Any = {"module": text, "target": target.name, "cpu": target.cpu, "features": target.features}
     # Relay's text names the operators of users; what they compute stands in the libraries.
     libraries = sorted({c.digest for n in _operators(module) if (c := custom_of(n)) is not None})
-    everything = json.dumps([facts, options.level, options.profile, *libraries], sort_keys=True, default=str)
+    limits = [dict(options.bounds)] if options.bounds else []
+    everything = json.dumps([facts, options.level, options.profile, *libraries, *limits], sort_keys=True, default=str)
     return hashlib.sha256(everything.encode()).hexdigest()

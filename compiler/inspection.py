@@ -79,6 +79,7 @@ def model_memory(path: Path, target: Target, options: Options) -> dict[str, Any]
     return {
         "arena_bytes": _plain(program.plan.size),
         "peak_bytes": program.plan.peak,
+        "heap": program.blocks > 0,
         "weights_bytes": program.weights_size,
         "buffers": memory_plan(program),
     }

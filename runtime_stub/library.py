@@ -146,6 +146,10 @@ class Library:
         model = self.model
         self.name, self.hash, self.target = (_text(member) for member in (model.name, model.hash, model.target))
         self.symbols = tuple(_text(model.symbols[index]) for index in range(model.num_symbols))
+        limits = model.symbol_bounds
+        self.bounds = (
+            {} if limits == ffi.NULL else {s: limits[i] for i, s in enumerate(self.symbols) if limits[i] < 2**31 - 1}
+        )
         self.inputs = tuple(self._tensor(model.inputs[index]) for index in range(model.num_inputs))
         # The map that each input is the keys, or then the values, of; empty for others.
         maps = [ffi.NULL if model.input_maps == ffi.NULL else model.input_maps[i] for i in range(model.num_inputs)]

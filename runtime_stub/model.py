@@ -64,13 +64,15 @@ class Model:
         What goes in and comes out.
     symbols : tuple of str
         Names of the dimensions that each call may choose.
+    bounds : dict of str to int
+        The greatest values of those that the model was compiled with a bound for.
     """
 
     def __init__(self, library: Library) -> None:
         self._library: Library | None = library
         self.name, self.target, self.hash = library.name, library.target, library.hash
         self.inputs, self.outputs = library.inputs, library.outputs
-        self.symbols = library.symbols
+        self.symbols, self.bounds = library.symbols, library.bounds
         self._run = library.model.run
         self._input_types = tuple(tensor.dtype for tensor in self.inputs)
         self._input_names = tuple(tensor.name for tensor in self.inputs)
@@ -374,6 +376,9 @@ class Model:
                 if not 1 <= found <= _SYMBOL_MAX:
                     limits = f"{dimension} must be from 1 to {_SYMBOL_MAX}"
                     raise InputError(f"{where}: {expected}: dimension {axis} is {found}; {limits}")
+                if found > self.bounds.get(dimension, found):
+                    limits = f"{dimension} must be at most {self.bounds[dimension]}, the bound it was compiled with"
+                    raise InputError(f"{where}: {expected}: {dimension} is {found}; {limits}")
                 if values[dimension] not in (0, found):
                     other = f"input '{origin[dimension]}' makes {dimension} {values[dimension]}"
                     raise InputError(f"{where}: {expected}: dimension {axis} is {found}, but {other}")

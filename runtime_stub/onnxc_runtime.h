@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a struct below or the meaning of a function changes. */
-#define ONNXC_ABI_VERSION 2u
+#define ONNXC_ABI_VERSION 3u
 
 /* Required alignment of arenas and weights, in bytes. The caller's tensors need the alignment of their element only. */
 #define ONNXC_ALIGNMENT 64u
@@ -218,7 +218,8 @@ typedef struct onnxc_model {
    * so that those of another model are refused. */
   int32_t weights_external;
   /* Bytes of the arena under values (1 <= value <= INT32_MAX) of the symbols; SIZE_MAX: the model cannot run under
-   * them, since something would be too large or of negative size. Static models ignore them (NULL will do). */
+   * them, since something would be too large or of negative size, or a value is beyond its bound. Static models ignore
+   * them (NULL will do). */
   size_t (*arena_size)(const int64_t *symbols);
   /* Shapes of all outputs one after the other, under values of the symbols; ONNXC_RUN_TIME for what is unknown yet. */
   void (*output_shapes)(const int64_t *symbols, int64_t *shapes);
@@ -235,6 +236,8 @@ typedef struct onnxc_model {
    * then its values. */
   const char *const *input_maps;
   int32_t needs_heap; /* 1: its memory depends on more than the symbols, so that the context must have a heap */
+  /* NULL; or for each symbol the greatest value that the model has memory for, INT32_MAX where it has no bound. */
+  const int64_t *symbol_bounds;
 } onnxc_model;
 
 /* The model in a shared library; NULL where the library does not know this version of the interface. */

@@ -51,11 +51,13 @@ def manifest(compiled: Compiled, emit: str, files: Mapping[str, Path], compiler:
             "inputs": [_tensor(p.name, p.type) for p in program.inputs],
             "outputs": [_tensor(n, t) for n, t in zip(program.output_names, program.output_types, strict=True)],
             "symbols": list(program.symbols),
+            "bounds": dict(program.bounds),
         },
         "target": _target(compiled.target, emit),
         "memory": {
             "arena_bytes": _dimension(program.plan.size),
             "peak_bytes": program.plan.peak,
+            "heap": program.blocks > 0,
             "weights_bytes": program.weights_size,
             "weights": "external" if external_weights else "embedded",
             "buffers": memory_plan(program),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .shared import (
+    bound_option,
     cache_option,
     dim_option,
     jobs_option,
@@ -52,6 +53,7 @@ _TEXTS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
 @level_option
 @op_library_option
 @dim_option
+@bound_option
 @click.option("--name", help="Name of the model in C. Default: the file's.")
 @click.option("--cc", metavar="COMMAND", help="C compiler. Default: found by itself.")
 @click.option("--external-weights", is_flag=True, help="Keep the weights in a file beside the library.")
@@ -75,6 +77,7 @@ def compile_command(
     emit: str | None,
     level: int,
     dims: tuple[str, ...],
+    bounds: tuple[str, ...],
     name: str | None,
     cc: str | None,
     external_weights: bool,
@@ -92,7 +95,7 @@ def compile_command(
 
     A library comes with a header, the runtime's header and a manifest.
     """
-    given = parse_dims(dims)
+    given, limits = parse_dims(dims), parse_dims(bounds, "--bound")
     from ..api import default_jobs
     from ..driver import Options, build
     from ..targets import find
@@ -104,6 +107,7 @@ def compile_command(
         options = Options(
             level=level,
             dims=given,
+            bounds=limits,
             jobs=jobs or default_jobs(),
             winograd=not no_winograd,
             profile=profile,

@@ -9,7 +9,17 @@ from typing import Any
 
 import click
 
-from .shared import dim_option, level_option, op_library_option, parse_dims, progress, size_text, table, target_option
+from .shared import (
+    bound_option,
+    dim_option,
+    level_option,
+    op_library_option,
+    parse_dims,
+    progress,
+    size_text,
+    table,
+    target_option,
+)
 
 #: Endings of names of artifacts; any other file is a model.
 _ARTIFACTS = (".so", ".a", ".json")
@@ -23,10 +33,19 @@ _ARTIFACTS = (".so", ".a", ".json")
 @level_option
 @op_library_option
 @dim_option
-def inspect_command(source: Path, memory: bool, as_json: bool, target: str, level: int, dims: tuple[str, ...]) -> None:
+@bound_option
+def inspect_command(
+    source: Path,
+    memory: bool,
+    as_json: bool,
+    target: str,
+    level: int,
+    dims: tuple[str, ...],
+    bounds: tuple[str, ...],
+) -> None:
     """Show inputs, outputs, operators (also those that are not supported) and sizes of an ONNX file; or what an
     artifact (a library, or its folder) was made from and takes."""
-    given = parse_dims(dims)
+    given, limits = parse_dims(dims), parse_dims(bounds, "--bound")
     from .. import inspection
 
     if source.is_dir() or source.suffix in _ARTIFACTS:
@@ -36,7 +55,7 @@ def inspect_command(source: Path, memory: bool, as_json: bool, target: str, leve
     else:
         facts = inspection.inspect_model(source, given)
         if memory:
-            facts["memory"] = _memory(source, target, level, given)
+            facts["memory"] = _memory(source, target, level, given, limits)
     if as_json:
         click.echo(json.dumps(facts, indent=1, ensure_ascii=False))
         return
@@ -44,7 +63,7 @@ def inspect_command(source: Path, memory: bool, as_json: bool, target: str, leve
     click.echo("\n".join(lines))
 
 
-def _memory(source: Path, target: str, level: int, dims: dict[str, int]) -> dict[str, Any]:
+def _memory(source: Path, target: str, level: int, dims: dict[str, int], bounds: dict[str, int]) -> dict[str, Any]:
     from ..api import default_jobs
     from ..driver import Options
     from ..inspection import model_memory
@@ -52,7 +71,7 @@ def _memory(source: Path, target: str, level: int, dims: dict[str, int]) -> dict
 
     found = find(target)
     with progress() as tell:
-        return model_memory(source, found, Options(level, dims, default_jobs(), progress=tell))
+        return model_memory(source, found, Options(level, dims, default_jobs(), bounds=bounds, progress=tell))
 
 
 def _model_lines(facts: dict[str, Any]) -> Iterator[str]:

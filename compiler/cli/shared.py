@@ -23,6 +23,13 @@ level_option = click.option(
 dim_option = click.option(
     "--dim", "dims", multiple=True, metavar="NAME=VALUE", help="Value of a symbolic dimension. May be repeated."
 )
+bound_option = click.option(
+    "--bound",
+    "bounds",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Greatest value of a symbolic dimension: memory is sized for it, greater ones are refused. May be repeated.",
+)
 target_option = click.option(
     "--target", default="host", show_default=True, metavar="NAME", help="What to compile for: see 'onnxc targets'."
 )

@@ -6,14 +6,24 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
+from ..diagnostics import CompileError
 from ..kernel.kernel import Kernel
-from ..relay.dimension import Dim, Dimension
+from ..relay.dimension import Dim, Dimension, bounds, lower_bound, product
+from ..relay.dimension import symbols as symbols_of
 from ..relay.expr import Atom, Module, Var
-from ..relay.run_time import Condition, is_run_time
+from ..relay.run_time import NOTHING_KNOWN, Condition, Greatest, assume_greatest, is_run_time, symbol_range
 from ..relay.types import TensorType, TupleType, Type
 from .program import AssignStep, Buffer, CheckStep, CopyStep, ReserveStep, Step
+
+INT32_MAX = 2**31 - 1
+
+#: A buffer whose size the run decides lies in the arena where it cannot be larger than this, in bytes; a larger one is
+#: the heap's, since it is seldom as large as it can be. With bounds for symbols, and on targets without a heap, all
+#: that have a worst case lie in the arena.
+LARGEST_WORST_CASE = 1 << 20
 
 
 @dataclass
@@ -40,12 +50,16 @@ class Memory:
         Those that carry a loop's state; those that hold nothing yet.
     uses : Counter
         How often each variable is used.
+    greatest : Greatest
+        How large symbols can be here, as far as it is known: by the bounds, and by what has been checked on the way.
     """
 
     module: Module
     kernels: Mapping[str, Kernel]
     symbols: tuple[str, ...]
     alignment: int
+    bounds: Mapping[str, int] = field(default_factory=dict)
+    largest_worst_case: int = LARGEST_WORST_CASE
     values: dict[Var, list[Buffer]] = field(default_factory=dict)
     arena: list[Buffer] = field(default_factory=list)
     weights: dict[str, Buffer] = field(default_factory=dict)
@@ -61,6 +75,7 @@ class Memory:
     states: set[Buffer] = field(default_factory=set)
     uninitialized: set[Buffer] = field(default_factory=set)
     uses: Counter[Atom] = field(default_factory=Counter)
+    greatest: Greatest = NOTHING_KNOWN
 
     def atom(self, atom: Atom) -> list[Buffer]:
         if isinstance(atom, Var):
@@ -79,15 +94,42 @@ class Memory:
         return buffer
 
     def new(self, size: Dimension) -> Buffer:
-        buffer = Buffer("block" if is_run_time(size) else "arena", size, scope=self.scope)
+        buffer = Buffer("arena", size, scope=self.scope)
+        self.settle(buffer)
         self.arena.append(buffer)
         return buffer
+
+    def settle(self, buffer: Buffer) -> None:
+        """Decide where a new buffer lies, and how much of the arena it takes."""
+        buffer.room = self.worst_case(buffer.size)
+        known = buffer.room is not None and buffer.room <= self.largest_worst_case
+        buffer.kind = "arena" if known or not is_run_time(buffer.size) else "block"
+        if buffer.kind == "block" or isinstance(buffer.size, int):
+            buffer.room = None
+
+    def worst_case(self, size: Dimension) -> int | None:
+        """How many bytes a size can be at most; None where only the run, or nobody, can tell."""
+        with assume_greatest(self.greatest):
+            if any(symbol_range(name)[1] == inf for name in symbols_of(size)):
+                return None
+            _, most = bounds(size)
+        if most <= INT32_MAX:
+            return max(0, int(most))
+        if not is_run_time(size):
+            limits = ", ".join(f"{name} = {self.bounds[name]}" for name in sorted(symbols_of(size)))
+            raise CompileError(
+                f"with {limits} a tensor takes {size} = {int(most)} bytes",
+                expected="less than 2147483648",
+                remedy="give smaller bounds",
+            )
+        return None
 
     def reserve(self, buffer: Buffer, size: Dimension | None = None, kept: Dimension = 0) -> None:
         """Have memory for a buffer that is written now, if it is the heap's."""
         self.write(buffer)
-        if buffer.kind == "block":
-            self.steps.append(ReserveStep(buffer, buffer.size if size is None else size, kept))
+        size = buffer.size if size is None else size
+        if buffer.kind == "block" or (is_run_time(size) and self.lower_bound(size) < 0):
+            self.steps.append(ReserveStep(buffer, size, kept))
 
     def read(self, buffer: Buffer) -> None:
         root, _ = buffer.place()
@@ -117,6 +159,54 @@ class Memory:
         self.checked.update(new)
         if new:
             self.steps.append(CheckStep(new, comment))
+        for condition in new:
+            self.learn(condition)
+
+    # Bounds
+
+    def lower_bound(self, dim: Dimension) -> float:
+        with assume_greatest(self.greatest):
+            return lower_bound(dim)
+
+    def upper_bound(self, dim: Dimension) -> float:
+        with assume_greatest(self.greatest):
+            return bounds(dim)[1]
+
+    def learn(self, condition: Condition) -> None:
+        """Bounds of symbols that follow from a condition which holds from here on."""
+        if condition.where != 1:
+            return
+        if condition.kind in ("equal", "at most"):
+            self.limit(condition.left, condition.right)
+        if condition.kind == "equal":
+            self.limit(condition.right, condition.left)
+
+    def limit(self, dim: Dimension, most: Dimension) -> None:
+        """A dimension is no greater than another."""
+        if not isinstance(dim, Dim) or len(dim.terms) != 1:
+            return
+        ((monomial, coefficient),) = dim.terms.items()
+        names = [atom.name for atom in monomial if atom.kind == "sym"]
+        if coefficient < 1 or len(names) != len(monomial) or any(symbol_range(name)[0] < 0 for name in names):
+            return
+        found = [(names, self.upper_bound(most) / coefficient)]
+        for name in dict.fromkeys(names):  # alone, where the others are at least 1
+            others = [other for other in names if other != name]
+            if names.count(name) == 1 and others and all(symbol_range(other)[0] >= 1 for other in others):
+                rest = coefficient * product(map(Dim.symbol, others))
+                found.append(([name], self.upper_bound(most // rest)))
+        for key, value in found:
+            if value != inf:
+                self.greatest = self.greatest.with_product(key, value // 1)
+
+    def assign(self, symbols: Iterable[str], values: Iterable[Dimension]) -> None:
+        """Symbols have values, all at once."""
+        pairs = [(symbol, self.upper_bound(value)) for symbol, value in zip(symbols, values, strict=True)]
+        for symbol, most in pairs:
+            if most != inf and symbol_range(symbol)[0] >= 0:
+                self.greatest = self.greatest.with_product([symbol], most)
+
+    # Matching types
 
     def match(self, pairs: Sequence[tuple[Type, Type]], free: Iterable[str], comment: str) -> None:
         """Give free symbols the values under which types become those of actual values."""
@@ -134,14 +224,15 @@ class Memory:
             self.steps.append(CheckStep(tuple(conditions), comment))
         if values:
             self.steps.append(AssignStep(tuple(values), tuple(values.values()), False, comment))
+            self.assign(values, values.values())
 
     @contextmanager
     def nested(self, steps: list[Step]) -> Any:
-        """Inside: other steps; symbols and checks of their own."""
-        outer, known, checked = self.steps, set(self.known), set(self.checked)
+        """Inside: other steps; symbols, checks and bounds of their own."""
+        outer, known, checked, greatest = self.steps, set(self.known), set(self.checked), self.greatest
         self.steps = steps
         yield
-        self.steps, self.known, self.checked = outer, known, checked
+        self.steps, self.known, self.checked, self.greatest = outer, known, checked, greatest
 
     def number_blocks(self) -> int:
         """Give blocks to buffers of the heap: one serves several that are not alive at the same time."""

@@ -1,18 +1,20 @@
 """Fused Relay module + kernels -> a program.
 
-Buffers whose size depends on inputs' dimensions alone lie in the arena, which is planned; those whose size the run
-decides are blocks of the heap, which grow as they must and are kept for the next run.
+Buffers whose size depends on inputs' dimensions alone lie in the arena, which is planned. So do those of which it is
+known how large the run can make them; others are blocks of the heap, which grow as they must and are kept for the next
+run. Where symbols have bounds, the arena has room for the worst case.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 
 from .. import op as relay_op
 from ..diagnostics import CompileError
 from ..kernel.kernel import Kernel
 from ..memory.plan import Lifetime, plan
-from ..relay.dimension import Dim, Dimension
+from ..relay.dimension import Dim, Dimension, product
 from ..relay.expr import (
     Attrs,
     Binding,
@@ -31,9 +33,9 @@ from ..relay.expr import (
     defined_symbols,
     whole_symbols,
 )
-from ..relay.run_time import Condition, collect_conditions, is_run_time, is_run_time_symbol
+from ..relay.run_time import Condition, collect_conditions, is_run_time, is_run_time_symbol, symbol_range
 from ..relay.types import TensorType, TupleType, Type, tensor_fields, type_symbols
-from .buffers import Memory
+from .buffers import INT32_MAX, LARGEST_WORST_CASE, Memory
 from .program import (
     AssignStep,
     AssumeStep,
@@ -52,7 +54,14 @@ from .program import (
 )
 
 
-def build_program(module: Module, kernels: Mapping[str, Kernel], symbols: Sequence[str], alignment: int) -> Program:
+def build_program(
+    module: Module,
+    kernels: Mapping[str, Kernel],
+    symbols: Sequence[str],
+    alignment: int,
+    bounds: Mapping[str, int] | None = None,
+    heap: bool = True,
+) -> Program:
     """Order a fused module into steps and place its buffers.
 
     Parameters
@@ -66,14 +75,26 @@ def build_program(module: Module, kernels: Mapping[str, Kernel], symbols: Sequen
         The model's symbols in the order of the interface.
     alignment : int
         Of buffers in the arena and of weights, in bytes.
+    bounds : mapping, optional
+        The greatest values of symbols; runs refuse others.
+    heap : bool
+        There is one. It is used nevertheless where nothing else will do.
+
+    Raises
+    ------
+    CompileError
+        A tensor is too large where symbols have the greatest values.
     """
-    return _Builder(module, kernels, tuple(symbols), alignment).run()
+    largest = LARGEST_WORST_CASE if heap and not bounds else INT32_MAX
+    return _Builder(module, kernels, tuple(symbols), alignment, dict(bounds or {}), largest).run()
 
 
 class _Builder(Memory):
     def run(self) -> Program:
         main = self.module.main
         self.known.update(self.symbols)
+        for symbol, most in self.bounds.items():
+            self.greatest = self.greatest.with_product([symbol], most)
         self.uses.update(a for b in all_bindings(main) for a in atoms_of(b.value) if isinstance(a, Var))
         for index, param in enumerate(main.params):
             if not isinstance(param.type, TensorType):
@@ -88,7 +109,8 @@ class _Builder(Memory):
         living = [b for b in self.arena if b.kind == "arena" and b.parent is None]
         for index, buffer in enumerate(living):
             buffer.index = index
-        placed = plan([Lifetime(b.size, b.first, b.last) for b in living], self.alignment)
+        rooms = [b.size if b.room is None else b.room for b in living]
+        placed = plan([Lifetime(r, b.first, b.last) for r, b in zip(rooms, living, strict=True)], self.alignment)
         blocks = self.number_blocks()
         offsets, size = {}, 0
         for digest, buffer in self.weights.items():
@@ -113,6 +135,7 @@ class _Builder(Memory):
             main.attrs.get("input_maps", ()),
             tuple(self.run_time),
             blocks,
+            self.bounds,
         )
 
     # Results
@@ -198,7 +221,7 @@ class _Builder(Memory):
         offset: Dimension = 0
         for atom in call.args:
             (source,) = self.atom(atom)
-            if self._may_move(source, whole):
+            if self._may_move(source, whole) and not is_run_time(offset):  # when it is written, that is not known
                 whole.first, whole.last = min(whole.first, source.first), max(whole.last, source.last)
                 source.parent, source.offset = whole, offset
             else:
@@ -251,6 +274,7 @@ class _Builder(Memory):
         for result in results:
             result.first = start
         branches: list[list[Step]] = [[], []]
+        greatest = dict.fromkeys(free, 0.0)
         for steps, function in zip(branches, (value.then_branch, value.else_branch), strict=True):
             with self.nested(steps):
                 self.function(function)
@@ -258,6 +282,8 @@ class _Builder(Memory):
                 for source in sources:
                     self.read(source)
                 self.match([(var.type, function.result.type)], free, "")
+                for symbol, most in greatest.items():
+                    greatest[symbol] = max(most, self.upper_bound(Dim.symbol(symbol)))
                 for result, source in zip(results, sources, strict=True):
                     self.reserve(result)
                     self.copy(result, source, "result of the branch")
@@ -267,6 +293,11 @@ class _Builder(Memory):
         self.step += 1
         self.values[var] = results
         self.define(free)
+        for symbol, most in greatest.items():
+            if isfinite(most) and symbol_range(symbol)[0] >= 0:
+                self.greatest = self.greatest.with_product([symbol], most)
+        for result in results:
+            self.settle(result)
         self.steps.append(IfStep(condition, tuple(branches[0]), tuple(branches[1]), value.location.node))
 
     def loop(self, binding: Binding, value: While) -> None:
@@ -277,7 +308,9 @@ class _Builder(Memory):
         sources = [self.one(a) for a in value.state]
         for source in sources:
             self.read(source)
+        greatest = self.greatest
         self.match([(p.type, a.type) for p, a in zip(params, value.state, strict=True)], free, "")
+        self.greatest = greatest  # iterations give these symbols other values
         states = []
         for param, source in zip(params, sources, strict=True):
             assert isinstance(param.type, TensorType)
@@ -347,11 +380,17 @@ class _Builder(Memory):
         symbols = tuple(_name(symbol) for symbol in call.attrs.defines)
         comment = call.location.node
         self.steps.append(ReadStep(source, type_.dtype, symbols, call.attrs.rule, tuple(call.attrs.source), comment))
+        if call.attrs.rule in ("reshape", "reshape_zero"):
+            total = product(call.attrs.source)
+            self.limit(product(call.attrs.defines), total)
+            for symbol in symbols if self.lower_bound(total) >= 1 else ():  # then none of them is 0
+                self.limit(Dim.symbol(symbol), total)
         self.step += 1
 
     def _compute_dimensions(self, var: Var, call: Call) -> None:
-        symbols = tuple(_name(symbol) for symbol in call.attrs.defines)
-        self.steps.append(AssignStep(symbols, tuple(call.attrs["values"]), True, call.location.node))
+        symbols, values = tuple(_name(symbol) for symbol in call.attrs.defines), tuple(call.attrs["values"])
+        self.steps.append(AssignStep(symbols, values, True, call.location.node))
+        self.assign(symbols, values)
 
     def _uninitialized(self, var: Var, call: Call) -> None:
         assert isinstance(var.type, TensorType)

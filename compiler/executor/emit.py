@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..kernel.kernel import Kernel
-from ..relay.dimension import Dim, Dimension
-from ..relay.run_time import is_run_time
+from ..relay.dimension import Dim, Dimension, bounds
+from ..relay.run_time import NOTHING_KNOWN, assume_greatest, is_run_time
 from ..relay.types import TensorType
+from .buffers import INT32_MAX
 from .header import input_fields, output_fields, run_parameters, symbol_fields
 from .helpers import helpers_of
 from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier, identifiers
@@ -132,6 +133,7 @@ class _Emitter:
             "#define RUN(call) do { onnxc_status status = (call); if (status != ONNXC_OK) return status; } while (0)",
             *(_RESERVE if program.blocks else []),
             *([timed.macro()] if timed else [""]),
+            *(["static size_t arena_size(const int64_t *symbols);"] if program.bounds else []),
             "static onnxc_status run(const void *const *inputs, void *const *outputs, const int64_t *symbols,",
             "                        const onnxc_context *context) {",
             "  uint8_t *const arena = context->arena;",
@@ -146,6 +148,8 @@ class _Emitter:
             lines.append(f"  void {', '.join(f'*block{i} = NULL' for i in range(program.blocks))};")
         lines.append("  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;")
         lines += [*self._dims([*slots, *body]), *slots]
+        if program.bounds:  # what lies in an array of that size must not be overrun, whoever calls
+            lines.append("  if (arena_size(symbols) == SIZE_MAX) return ONNXC_ERROR_SHAPE;")
         return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
 
     def _weights(self) -> str:
@@ -185,7 +189,8 @@ class _Emitter:
 
     def _sizes(self) -> str:
         program = self.program
-        checks = [line for d in self._symbolic_sizes() for line in self._check(d)]
+        checks = [f"  if ({test}) return SIZE_MAX;" for test in self._out_of_bounds()]
+        checks += [line for d in self._symbolic_sizes() for line in self._check(d)]
         body = [*checks, *self._slots(), "  return (size_t)end;"]
         lines = ["static size_t arena_size(const int64_t *symbols) {", *self._dims(body)]
         lines += ["  (void)symbols;", *body, "}", ""]
@@ -195,17 +200,28 @@ class _Emitter:
         lines += ["static void output_shapes(const int64_t *symbols, int64_t *shapes) {", *self._dims(body)]
         return "\n".join([*lines, "  (void)symbols, (void)shapes;", *body, "}", ""])
 
+    def _out_of_bounds(self) -> list[str]:
+        given = ((self.symbols[symbol], most) for symbol, most in self.program.bounds.items())
+        return [f"{variable} < 1 || {variable} > {most}" for variable, most in given]
+
     def _symbolic_sizes(self) -> list[Dimension]:
         """Bytes of tensors, and dimensions of outputs, that depend on symbols."""
         program = self.program
         outputs = [t for t in program.output_types if isinstance(t, TensorType) and not decided_by_run(t)]
         sizes = [p.type.byte_size for p in program.inputs if isinstance(p.type, TensorType)]
-        sizes += [b.size for b in program.arena_buffers] + [t.byte_size for t in outputs]
+        sizes += [b.size for b in program.arena_buffers if not is_run_time(b.size)] + [t.byte_size for t in outputs]
         sizes += [d for t in outputs for d in t.shape]
         return list(dict.fromkeys(s for s in sizes if isinstance(s, Dim)))
 
     def _check(self, size: Dimension) -> list[str]:
         """Kernels index by 32 bits; and a window may be larger than what it slides over."""
+        known = NOTHING_KNOWN
+        for symbol, most in self.program.bounds.items():
+            known = known.with_product([symbol], most)
+        with assume_greatest(known):
+            lowest, highest = bounds(size)
+        if lowest >= 0 and highest <= INT32_MAX:
+            return []
         bound, exact = c_bound(size, self.symbols), c_dimension(size, self.symbols)
         return [f"  if ({bound} > (double)INT32_MAX || {exact} < 0) return SIZE_MAX;"]
 
@@ -231,6 +247,9 @@ class _Emitter:
                 lines += [f"static const onnxc_tensor_info {kind}_info[] = {{", *infos, "};"]
         if program.symbols:
             lines.append(f"static const char *const symbol_names[] = {{{', '.join(map(c_string, program.symbols))}}};")
+        if program.bounds:
+            most = ", ".join(str(program.bounds.get(symbol, "INT32_MAX")) for symbol in program.symbols)
+            lines.append(f"static const int64_t symbol_bounds[] = {{{most}}};")
         if self.timed is not None and self.timed.rows:
             lines += self.timed.infos()
         lines += [*key_tables(program.keys), *map_names(program.input_maps)]
@@ -257,6 +276,7 @@ class _Emitter:
             **({"input_maps": "input_maps"} if program.input_maps else {}),
             **({"output_keys": "output_keys"} if program.keys else {}),
             "needs_heap": str(int(program.blocks > 0)),
+            **({"symbol_bounds": "symbol_bounds"} if program.bounds else {}),
         }
         lines += ["", "static const onnxc_model model = {", *(f"  .{k} = {v}," for k, v in fields.items()), "};", ""]
         lines += [

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ..op.packed import PACKED
 from ..op.small_float import SMALL_FLOATS
+from ..relay.dimension import Dimension, bounds
+from ..relay.dimension import symbols as symbols_of
+from ..relay.run_time import NOTHING_KNOWN, assume_greatest
 from ..relay.types import DTYPES, TensorType
 from .names import c_comment, identifier, identifiers, interface_count, interface_type
 from .program import Program, decided_by_run
@@ -71,13 +74,24 @@ def emit_header(program: Program, external_weights: bool = False) -> str:
         for field, type_ in zip(fields, field_types, strict=True):
             assert isinstance(type_, TensorType)
             count = interface_count(type_)
-            if isinstance(count, int) and not decided_by_run(type_):
+            if decided_by_run(type_):
+                continue
+            if isinstance(count, int):
                 sizes.append(f"#define {upper}_{kind}_{field.upper()}_SIZE {count}u")
+            elif all(symbol in program.bounds for symbol in symbols_of(count)):
+                most = max(0, int(_most(program, count)))
+                sizes.append(f"#define {upper}_{kind}_{field.upper()}_MAX_SIZE {most}u")
     if sizes:
-        lines += ["/* Lengths of the arrays. */", *sizes, ""]
+        at_most = "; MAX: where dimensions are at their bounds" if program.bounds else ""
+        lines += [f"/* Lengths of the arrays{at_most}. */", *sizes, ""]
     lines += _struct(f"{name}_inputs", inputs, types, "const ")
     lines += _struct(f"{name}_outputs", outputs, list(program.output_types), "")
     if symbols:
+        named = dict(zip(program.symbols, symbols, strict=True))
+        limits = [f"#define {upper}_{named[name].upper()}_BOUND {most}" for name, most in program.bounds.items()]
+        if limits:
+            lines += ["/* The greatest values of dimensions: runs with greater ones fail, ONNXC_ERROR_SHAPE. */"]
+            lines += [*limits, ""]
         lines += ["/* The dimensions that are only known at run time, each at least 1. */", "typedef struct {"]
         lines += [f"  int64_t {s};" for s in symbols] + [f"}} {name}_symbols;", ""]
         lines += ["/* Bytes of scratch memory for one run. */"]
@@ -99,6 +113,15 @@ def emit_header(program: Program, external_weights: bool = False) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _most(program: Program, dim: Dimension) -> float:
+    """A dimension's greatest value."""
+    known = NOTHING_KNOWN
+    for symbol, most in program.bounds.items():
+        known = known.with_product([symbol], most)
+    with assume_greatest(known):
+        return bounds(dim)[1]
 
 
 def _struct(name: str, fields: list[str], types: list, qualifier: str) -> list[str]:

@@ -24,6 +24,8 @@ class Buffer:
         memory of the heap, whose size the run decides.
     size : Dimension
         Bytes.
+    room : int or None
+        Bytes of the arena that it takes, where these are more than its size: what it needs at most.
     index : int
         Position among the inputs or outputs; position in the plan for the arena's; number of the block.
     first, last : int
@@ -37,6 +39,7 @@ class Buffer:
     kind: str
     size: Dimension
     index: int = -1
+    room: int | None = None
     constant: Constant | None = None
     first: int = -1
     last: int = -1
@@ -84,7 +87,10 @@ class PlaceStep:
 
 @dataclass(frozen=True)
 class ReserveStep:
-    """Get a block's memory for its size; `kept`: bytes at its begin that stay what they are."""
+    """Get a block's memory for its size; `kept`: bytes at its begin that stay what they are.
+
+    Of a buffer that has its place in the arena, this only looks whether the size is one.
+    """
 
     buffer: Buffer
     size: Dimension
@@ -203,6 +209,8 @@ class Program:
         Those that steps give values to.
     blocks : int
         How many blocks of the heap it uses; 0: it needs no heap.
+    bounds : mapping
+        The greatest values of symbols, where they have one.
     weights : tuple of Constant
         Distinct constants, in order of first use.
     weight_offsets : dict
@@ -234,6 +242,7 @@ class Program:
     input_maps: tuple[str, ...] = ()
     run_time_symbols: tuple[str, ...] = field(default=())
     blocks: int = 0
+    bounds: Mapping[str, int] = field(default_factory=dict)
 
 
 def decided_by_run(type_: Type) -> bool:

@@ -94,6 +94,8 @@ class StepText:
 
     def _reserve(self, step: ReserveStep) -> list[str]:
         root, _ = step.buffer.place()
+        if root.kind != "block":
+            return [f"if ({self._number(step.size)} < 0) return ONNXC_ERROR_VALUE;"]
         bound = c_bound(step.size, self._symbols)
         return [f"RESERVE({root.index}, {bound}, {self._number(step.size)}, {self._number(step.kept)});"]
 

@@ -15,7 +15,8 @@ import onnx.numpy_helper
 from .. import op as relay_op
 from ..diagnostics import CompileError, Location, located
 from ..relay.builder import FunctionBuilder
-from ..relay.dimension import Dim, Dimension, parse_dimension
+from ..relay.dimension import Dim, Dimension
+from ..relay.dimension_parser import parse_dimension
 from ..relay.expr import Atom, Constant, Module
 from ..relay.types import DTYPES, OptionalType, SequenceType, TensorType, Type, dtype_name
 from .choices import choices_of

@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from .. import op as relay_op
 from ..diagnostics import CompileError
-from ..relay.dimension import Dimension, parse_dimension
+from ..relay.dimension import Dimension
+from ..relay.dimension_parser import parse_dimension
 from ..relay.expr import Call, Function
 from ..relay.printer import canonical_text
 from ..store import digest_of

@@ -8,7 +8,6 @@ equal as polynomials are equal, hash equally and print equally.
 
 from __future__ import annotations
 
-import ast
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from math import ceil, gcd, inf, isfinite
 from typing import Any, Union
 
 from ..diagnostics import CompileError
-from .run_time import symbol_range
+from .run_time import Greatest, known_greatest, symbol_range
 
 Dimension = Union[int, "Dim"]
 
@@ -282,15 +281,17 @@ def lower_bound(dim: Dimension) -> float:
     return bounds(dim)[0]
 
 
-@lru_cache(maxsize=1 << 14)
 def bounds(dim: Dimension) -> tuple[float, float]:
     """A lower and an upper bound, given the ranges of its symbols; infinite where none is known.
 
     Intervals of the terms would tell nothing on differences such as N - N // 2. So this also takes a maximum for either
     of its sides in turn, and a quotient for the fractions that it lies between.
     """
-    if isinstance(dim, int):
-        return dim, dim
+    return (dim, dim) if isinstance(dim, int) else _bounds(dim, known_greatest())
+
+
+@lru_cache(maxsize=1 << 14)
+def _bounds(dim: Dim, known: Greatest) -> tuple[float, float]:
     constant = dim.terms.get((), 0)
     factor = gcd(*(c for m, c in dim.terms.items() if m))
     if constant or factor > 1:  # what remains is an integer, too: its bounds are the tighter ones
@@ -299,14 +300,28 @@ def bounds(dim: Dimension) -> tuple[float, float]:
     low = high = 0.0
     for monomial, coefficient in dim.terms.items():
         part = (float(coefficient), float(coefficient))
-        for atom in monomial:
-            part = _interval_product(part, _atom_bounds(atom))
+        for factor_bounds in _factors(monomial, known):
+            part = _interval_product(part, factor_bounds)
         low, high = low + part[0], high + part[1]
     compound = dict.fromkeys(a for m in dim.terms for a in m if a.kind in ("max", "//"))
     for atom in compound if len(compound) <= _MOST_ATOMS else ():
         below, above = _maximum_bounds(dim, atom) if atom.kind == "max" else _quotient_bounds(dim, atom)
         low, high = max(low, below), min(high, above)
     return low, high
+
+
+def _factors(monomial: Monomial, known: Greatest) -> list[tuple[float, float]]:
+    """Bounds of the factors of a term; of several symbols together where their product is known to have one."""
+    rest = list(monomial)
+    found = []
+    while len(rest) > 1:
+        names = known.among([atom.name for atom in rest if atom.kind == "sym"])
+        if len(names) < 2:
+            break
+        found.append((0.0, known.products[names]))
+        for name in names:
+            rest.remove(Atom("sym", name))
+    return found + [_atom_bounds(atom) for atom in rest]
 
 
 #: Maxima and quotients that `bounds` looks into together: the time triples with each.
@@ -450,7 +465,7 @@ def fold(
     return total
 
 
-_INTEGER_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
+INTEGER_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": lambda a, b: a + b,
     "*": lambda a, b: a * b,
     "//": lambda a, b: a // b if b else 0,  # as in C: a run-time divisor may be 0 where nobody wants the quotient
@@ -462,39 +477,12 @@ _INTEGER_OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
 
 def evaluate(dim: Dimension, values: Mapping[str, int]) -> int:
     """The integer that a dimension is under given values of its symbols (KeyError where one is missing)."""
-    return fold(dim, int, lambda name: values[name], _INTEGER_OPERATIONS)
+    return fold(dim, int, lambda name: values[name], INTEGER_OPERATIONS)
 
 
-_SUBSTITUTE_OPERATIONS = {**_INTEGER_OPERATIONS, "max": maximum, "min": minimum}
+_SUBSTITUTE_OPERATIONS = {**INTEGER_OPERATIONS, "max": maximum, "min": minimum}
 
 
 def substitute(dim: Dimension, values: Mapping[str, Dimension]) -> Dimension:
     """Replace symbols by dimensions; unmentioned symbols stay."""
     return fold(dim, int, lambda name: values.get(name, Dim.symbol(name)), _SUBSTITUTE_OPERATIONS)
-
-
-def parse_dimension(text: str) -> Dimension:
-    """Read a dimension back from its text (the inverse of ``str``)."""
-    try:
-        return _from_ast(ast.parse(text, mode="eval").body)
-    except (SyntaxError, KeyError, AttributeError) as error:
-        raise CompileError(f"'{text}' is no dimension", expected="an integer, a name, or + - * // % max min") from error
-
-
-def _from_ast(node: ast.AST) -> Dimension:
-    if isinstance(node, ast.Constant) and isinstance(node.value, int):
-        return node.value
-    if isinstance(node, ast.Name):
-        return Dim.symbol(node.id)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_from_ast(node.operand)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        left, right = (_from_ast(a) for a in node.args)
-        return {"max": maximum, "min": minimum}[node.func.id](left, right)
-    if isinstance(node, ast.BinOp):
-        left, right = _from_ast(node.left), _from_ast(node.right)
-        if isinstance(node.op, ast.Sub):
-            return left - right
-        operator = {ast.Add: "+", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%"}[type(node.op)]
-        return _INTEGER_OPERATIONS[operator](left, right)
-    raise AttributeError(ast.dump(node))

@@ -14,7 +14,7 @@ evaluates the relation under `collect_conditions` learns what must hold; the exe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -25,9 +25,52 @@ if TYPE_CHECKING:
     from .dimension import Dimension
 
 
+@dataclass(frozen=True, eq=False)
+class Greatest:
+    """What is known about how large symbols can be.
+
+    Attributes
+    ----------
+    products : mapping
+        Names of symbols that are not negative, sorted -> the greatest value of their product.
+    """
+
+    products: Mapping[tuple[str, ...], float]
+
+    def among(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The most of some symbols whose product has a bound; none where there is none."""
+        found = [known for known in self.products if all(known.count(n) <= names.count(n) for n in known)]
+        return max(found, key=lambda known: (len(known), known), default=())
+
+    def with_product(self, names: Sequence[str], value: float) -> Greatest:
+        key = tuple(sorted(names))
+        return Greatest({**self.products, key: min(value, self.products.get(key, inf))})
+
+
+NOTHING_KNOWN = Greatest({})
+
+_greatest: ContextVar[Greatest] = ContextVar("greatest", default=NOTHING_KNOWN)
+
+
+def known_greatest() -> Greatest:
+    """What bounds of dimensions may build on here."""
+    return _greatest.get()
+
+
+@contextmanager
+def assume_greatest(greatest: Greatest) -> Iterator[None]:
+    """Inside, bounds of dimensions build on what is known about symbols."""
+    token = _greatest.set(greatest)
+    try:
+        yield
+    finally:
+        _greatest.reset(token)
+
+
 def symbol_range(name: str) -> tuple[float, float]:
     """Between which numbers a symbol's value lies."""
-    return (-inf if name.endswith("__") else 0.0 if name.endswith("_") else 1.0), inf
+    low = -inf if name.endswith("__") else 0.0 if name.endswith("_") else 1.0
+    return low, _greatest.get().products.get((name,), inf)
 
 
 def is_run_time_symbol(name: str) -> bool:

@@ -196,7 +196,7 @@ def test_manifest(compiled: Compiled, tmp_path: Path) -> None:
     for buffer in facts["memory"]["buffers"]:
         assert buffer["offset"] + buffer["bytes"] <= facts["memory"]["arena_bytes"]
         assert buffer["node"]
-    assert facts["options"] == {"level": 3, "dims": {}, "profile": False}
+    assert facts["options"] == {"level": 3, "dims": {}, "bounds": {}, "profile": False}
     assert facts["tools"]["tvm"] and facts["tools"]["compiler"]
     for name, entry in facts["files"].items():
         data = (tmp_path / "out" / name).read_bytes()

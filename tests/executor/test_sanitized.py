@@ -24,12 +24,12 @@ _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic")
 _SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 
-def build(model: onnx.ModelProto | Path, name: str, folder: Path) -> Path:
+def build(model: onnx.ModelProto | Path, name: str, folder: Path, bounds: Mapping[str, int] | None = None) -> Path:
     """Compile a model to C, and that to a program with all sanitizers."""
     if shutil.which("gcc") is None:
         pytest.skip("gcc is not installed: apt install gcc")
     tree = folder / name
-    onnxc.compile(model, "host", emit="c", output=tree, name=name, jobs=1)
+    onnxc.compile(model, "host", emit="c", output=tree, name=name, jobs=1, bounds=bounds)
     command = [
         "gcc",
         "-std=c99",

@@ -310,6 +310,7 @@ def layer_norm(g: GraphBuilder, x: Value) -> list[Value]:
 
 
 def transpose(g: GraphBuilder, x: Value) -> list[Value]:
+    _need(x.rank >= 1)
     left = list(range(x.rank))
     order = []
     while left:

@@ -16,8 +16,8 @@ from onnxc.relay.dimension import (
     lower_bound,
     maximum,
     minimum,
-    parse_dimension,
 )
+from onnxc.relay.dimension_parser import parse_dimension
 
 N, M = Dim.symbol("N"), Dim.symbol("M")
 
