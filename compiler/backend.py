@@ -21,7 +21,7 @@ from onnx.backend.base import Backend, BackendRep, Device, DeviceType, namedtupl
 
 import onnxc
 
-from .diagnostics import RunTimeValueError
+from .diagnostics import RunTimeRankError, RunTimeValueError
 from .relay.run_time import is_run_time_symbol
 
 #: Inputs of more elements are data: no code is specialised for their values.
@@ -52,12 +52,14 @@ class CompiledModel(BackendRep):
         self._inputs = [value.name for value in model.graph.input if value.name not in initialized]
         self._outputs = [value.name for value in model.graph.output]
         self._parameters: list[str] = []
+        # Sequences and optional values; those of them whose rank must be known, while their types tell none.
+        self._values = [value.name for value in model.graph.input if not value.type.HasField("tensor_type")]
+        self._unranked: list[str] = []
         self._compiled: dict[tuple[Any, ...], onnxc.Model] = {}
         try:
             self._compiled[()] = self._compile(model)
         except onnxc.CompileError as error:
-            self._parameters += self._deciding(error)
-            if not self._parameters:
+            if not self._learn(error):
                 raise
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
@@ -93,14 +95,33 @@ class CompiledModel(BackendRep):
         compiled = self._specialised(feeds)
         return compiled.run({name: array for name, array in feeds.items() if name not in self._parameters})
 
-    def _deciding(self, error: onnxc.CompileError) -> list[str]:
-        """Further inputs that would have to be known."""
+    def _ranks(self, feeds: Mapping[str, Any]) -> dict[str, int]:
+        """The one rank of all tensors in each of the inputs whose type tells none, where the compiler asks for it."""
+        found = {}
+        for name in self._unranked:
+            value: Any = feeds.get(name)
+            ranks = {np.ndim(tensor) for tensor in (value if isinstance(value, (list, tuple)) else [value])}
+            if len(ranks) > 1:
+                raise onnxc.InputError(f"input '{name}': found tensors of the ranks {sorted(ranks)}, expected one rank")
+            found[name] = ranks.pop() if ranks else 0
+        return found
+
+    def _learn(self, error: onnxc.CompileError, feeds: Mapping[str, Any] | None = None) -> bool:
+        """Note further inputs that would have to be known; False where that would not help."""
+        if isinstance(error, RunTimeRankError):
+            found = [name for name in error.inputs if name in self._values and name not in self._unranked]
+            self._unranked += found
+            return bool(found)
         if isinstance(error, RunTimeValueError):
-            found: Sequence[str] = error.inputs
+            found = list(error.inputs)
         else:  # something must be known of a size that the run decides, such as whether it is 1
             names_size = any(map(is_run_time_symbol, re.findall(r"\w+", str(error))))
-            found = _sizes(self._model) if names_size else ()
-        return [name for name in found if name not in self._parameters]
+            found = _sizes(self._model) if names_size else []
+        found = [name for name in found if name not in self._parameters and name not in self._values]
+        if feeds is not None and any(np.size(feeds.get(name, ())) > PARAMETER_LIMIT for name in found):
+            return False
+        self._parameters += found
+        return bool(found)
 
     def _compile(self, model: onnx.ModelProto) -> onnxc.Model:
         return onnxc.compile(model, **self._options)
@@ -112,16 +133,62 @@ class CompiledModel(BackendRep):
             if missing:
                 raise onnxc.InputError(f"no array for input {', '.join(missing)}")
             values = {name: np.asarray(feeds[name]) for name in self._parameters}
-            key = tuple((value.dtype.str, value.shape, value.tobytes()) for value in values.values())
+            empty, ranks = _empty_dimensions(self._model, feeds), self._ranks(feeds)
+            key = (*((v.dtype.str, v.shape, v.tobytes()) for v in values.values()), *sorted(empty), *ranks.items())
             if key in self._compiled:
                 return self._compiled[key]
+            model = with_ranks(with_sizes(with_constants(self._model, values), dict.fromkeys(empty, 0)), ranks)
             try:
-                self._compiled[key] = self._compile(with_constants(self._model, values))
+                self._compiled[key] = self._compile(model)
             except onnxc.CompileError as error:
-                found = self._deciding(error)
-                if not found or any(np.size(feeds.get(name, ())) > PARAMETER_LIMIT for name in found):
+                if not self._learn(error, feeds):
                     raise
-                self._parameters += found
+
+
+def _empty_dimensions(model: onnx.ModelProto, feeds: Mapping[str, Any]) -> set[str]:
+    """Names of open dimensions that arrays make 0: compiled models take them for at least 1."""
+    found = set()
+    for value in model.graph.input:
+        if value.type.HasField("tensor_type") and isinstance(feeds.get(value.name), np.ndarray):
+            dims, sizes = value.type.tensor_type.shape.dim, feeds[value.name].shape
+            found |= {dim.dim_param for dim, size in zip(dims, sizes, strict=False) if dim.dim_param and size == 0}
+    return found
+
+
+def with_sizes(model: onnx.ModelProto, sizes: Mapping[str, int]) -> onnx.ModelProto:
+    """A copy of a model in which open dimensions of inputs, by name, are fixed."""
+    if not sizes:
+        return model
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    for value in result.graph.input:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in sizes:
+                dim.dim_value = sizes[dim.dim_param]
+    return result
+
+
+def with_ranks(model: onnx.ModelProto, ranks: Mapping[str, int]) -> onnx.ModelProto:
+    """A copy of a model in which the tensors in inputs that are sequences or optional values have these ranks."""
+    if not ranks:
+        return model
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    for value in result.graph.input:
+        if value.name in ranks:
+            tensor = _tensor_inside(value.type).tensor_type
+            tensor.ClearField("shape")
+            for _ in range(ranks[value.name]):
+                tensor.shape.dim.add()
+            tensor.shape.SetInParent()
+    return result
+
+
+def _tensor_inside(proto: onnx.TypeProto) -> onnx.TypeProto:
+    """The type of the tensors in a sequence or an optional."""
+    while not proto.HasField("tensor_type"):
+        proto = proto.optional_type.elem_type if proto.HasField("optional_type") else proto.sequence_type.elem_type
+    return proto
 
 
 def _sizes(model: onnx.ModelProto) -> list[str]:

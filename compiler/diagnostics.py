@@ -89,6 +89,16 @@ class RunTimeValueError(CompileError):
         self.inputs = inputs
 
 
+class RunTimeRankError(RunTimeValueError):
+    """The compiler must know the rank of the tensors in a sequence or an optional value.
+
+    Attributes
+    ----------
+    inputs : tuple of str
+        Inputs of the model that it follows from. Giving their types ranks makes the model compile.
+    """
+
+
 @contextmanager
 def located(location: Location) -> Iterator[None]:
     """Fill the empty fields of a CompileError's location that is raised inside."""

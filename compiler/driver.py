@@ -32,7 +32,7 @@ from .kernel.kernel import Kernel
 from .op.custom import custom_of
 from .relay.dimension import Dim
 from .relay.expr import Call, Function, Module, all_bindings
-from .relay.types import TensorType, TupleType, Type
+from .relay.types import DTYPES, OpenTensorType, OptionalType, SequenceType, TensorType, TupleType, Type
 from .store import Store, user_store
 from .target import Target
 from .transform.pipeline import PassContext, run_pipeline
@@ -166,10 +166,11 @@ def compile_model(
         kernels = compile_kernels(module, target, options)
         alignment = 64 if target.hosted else 16
         program = build_program(module, kernels, symbols, alignment, bounds, heap=target.hosted)
-    if program.blocks and not target.hosted:
+    if (program.needs_heap or program.has_values) and not target.hosted:
+        found = f"{program.blocks} buffers have sizes that only the run knows"
         raise CompileError(
-            f"model '{module.name}': {program.blocks} buffers have sizes that only the run knows, and the target "
-            f"{target.name} has no system to take memory from",
+            f"model '{module.name}': {found if program.blocks else 'it has sequences or optional values'}, and the "
+            f"target {target.name} has no system to take memory from",
             expected="sizes that are known, or bounded, before the run",
             remedy="make inputs that decide about sizes initializers, give bounds for symbolic dimensions ("
             "--bound), or compile for a target with an operating system",
@@ -251,10 +252,17 @@ def check_types(module: Module) -> None:
                 _check_type(var.type)
 
 
-def _check_type(type_: Type) -> None:
+def _check_type(type_: Type | OpenTensorType) -> None:
     if isinstance(type_, TupleType):
         for field_type in type_.fields:
             _check_type(field_type)
+        return
+    if isinstance(type_, (SequenceType, OptionalType)):
+        _check_type(type_.element)
+        return
+    if isinstance(type_, OpenTensorType):
+        if DTYPES[type_.dtype][1] < 8:
+            raise CompileError(f"a sequence or an optional of {type_.dtype}", expected="elements of a byte or more")
         return
     if not isinstance(type_, TensorType):
         raise CompileError(f"a value of type {type_}", expected="a tensor", remedy="convert it outside the model")

@@ -8,6 +8,9 @@ VERSION = ffi.integer_const("ONNXC_ABI_VERSION")
 ALIGNMENT = ffi.integer_const("ONNXC_ALIGNMENT")
 OK = ffi.integer_const("ONNXC_OK")
 TENSOR, VALUE = ffi.integer_const("ONNXC_TENSOR"), ffi.integer_const("ONNXC_VALUE")
+SEQUENCE, OPTIONAL = ffi.integer_const("ONNXC_SEQUENCE"), ffi.integer_const("ONNXC_OPTIONAL")
+NONE = ffi.integer_const("ONNXC_NONE")
+MAX_RANK = ffi.integer_const("ONNXC_MAX_RANK")
 #: Macros whose values cffi does not read.
 EXPRESSION = -(2**63)
 RUN_TIME = EXPRESSION + 1

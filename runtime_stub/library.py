@@ -46,7 +46,10 @@ class TensorInfo:
     keys : tuple
         Of outputs: where it is not empty, the rows are maps from these to their elements, and a run gives dicts.
     form : int
-        How it is given to the library: see onnxc_runtime.h.
+        How it is given to the library: see onnxc_runtime.h. Of sequences and optional values, the other attributes are
+        those of the tensors in them; a dimension then is an integer, or None where each tensor has its own.
+    any_rank : bool
+        Each tensor in it has its own shape and rank.
     """
 
     name: str
@@ -55,9 +58,20 @@ class TensorInfo:
     element_type: str
     keys: tuple[int | str, ...] = ()
     form: int = abi.TENSOR
+    any_rank: bool = False
+
+    @property
+    def is_sequence(self) -> bool:
+        return self.form & ~abi.OPTIONAL == abi.SEQUENCE
+
+    @property
+    def is_optional(self) -> bool:
+        return bool(self.form & abi.OPTIONAL)
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.element_type} {shape_text(self.shape)}"
+        kind = f"{'optional ' * self.is_optional}{'sequence of ' * self.is_sequence}"
+        shape = "of any shape" if self.any_rank else shape_text(self.shape)
+        return f"{self.name}: {kind}{self.element_type} {shape}"
 
 
 def shape_text(shape: tuple[int | str | None, ...]) -> str:
@@ -249,7 +263,7 @@ class Library:
                 shape.append(self.symbols[-1 - dimension])
             else:
                 raise LoadError(f"{self.path}: damaged library: tensor '{name}' has a symbol that does not exist")
-        return TensorInfo(name, known[1], tuple(shape), known[0], form=info.form)
+        return TensorInfo(name, known[1], tuple(shape), known[0], form=info.form, any_rank=info.ndim < 0)
 
     def _keys(self, index: int) -> tuple[int | str, ...]:
         """Keys of the maps that an output's rows are."""

@@ -16,7 +16,7 @@ from .errors import InputError, RunError
 from .library import Library, TensorInfo, shape_text
 from .profile import StepProfile
 from .strings import pack_strings, room_for_strings, unpack_strings
-from .values import read_value
+from .values import fits, pack_value, read_value
 
 _SYMBOL_MAX = 2**31 - 1
 
@@ -51,6 +51,8 @@ class Model:
         model(x=x)
         model({"input.1": x})
 
+    A sequence is a list of arrays, and an optional value may be None.
+
     Arrays are numpy arrays or anything with ``__dlpack__`` in CPU memory, which is read in place. Their element types
     and shapes must be the model's. Arrays that are not dense, aligned and in the machine's byte order are copied.
 
@@ -74,7 +76,8 @@ class Model:
         self.inputs, self.outputs = library.inputs, library.outputs
         self.symbols, self.bounds = library.symbols, library.bounds
         self._run = library.model.run
-        self._input_types = tuple(tensor.dtype for tensor in self.inputs)
+        # None: what is no tensor is prepared in any case.
+        self._input_types = tuple(tensor.dtype if tensor.form == abi.TENSOR else None for tensor in self.inputs)
         self._input_names = tuple(tensor.name for tensor in self.inputs)
         self._output_names = tuple(tensor.name for tensor in self.outputs)
         self._input_maps = library.input_maps
@@ -234,8 +237,10 @@ class Model:
                 results[tensor.name] = list(map(dict, map(zip, repeat(tensor.keys), rows)))
         return results
 
-    def _pack(self, tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
-        """What a run reads an input from."""
+    def _pack(self, tensor: TensorInfo, array: np.ndarray, inside: bool = False) -> np.ndarray:
+        """What a run reads an input from; `inside`: a tensor in a sequence or an optional value."""
+        if tensor.form != abi.TENSOR and not inside:
+            return array
         if tensor.element_type == STRING:
             try:
                 return pack_strings(array)
@@ -244,6 +249,24 @@ class Model:
                 raise InputError(f"{where}: {error}; expected strings") from error
         bits = packed_bits(tensor.element_type)
         return pack(array, bits) if bits else array
+
+    def _prepare(self, value: Any, tensor: TensorInfo) -> np.ndarray:
+        """What a call gives for an input, as it is read: a tensor, or a sequence or an optional value of them."""
+        if tensor.form == abi.TENSOR:
+            return self._prepare_array(value, tensor)
+        where = f"model '{self.name}', input '{tensor.name}'"
+
+        def tensor_in(element: Any) -> np.ndarray:
+            array = self._prepare_array(element, tensor)
+            if not fits(array, tensor):
+                wanted = shape_text(tensor.shape)
+                raise InputError(f"{where}: found a tensor of the shape {array.shape} in it, expected {wanted}")
+            return self._pack(tensor, array, inside=True)
+
+        try:
+            return pack_value(value, tensor, tensor_in)
+        except TypeError as error:
+            raise InputError(f"{where}: {error}") from error
 
     @staticmethod
     def _room(tensor: TensorInfo, array: np.ndarray) -> np.ndarray:
@@ -311,7 +334,7 @@ class Model:
                 del result[name]
         return result
 
-    def _prepare(self, value: Any, tensor: TensorInfo) -> np.ndarray:
+    def _prepare_array(self, value: Any, tensor: TensorInfo) -> np.ndarray:
         """Any array as one that the model can read: of its element type, dense, aligned; a copy only where needed."""
         where = f"model '{self.name}', input '{tensor.name}'"
         if isinstance(value, (np.ndarray, np.generic)):
@@ -349,7 +372,7 @@ class Model:
         outputs = []
         start = 0
         for tensor in self.outputs:
-            end = start + len(tensor.shape)
+            end = start + (len(tensor.shape) if tensor.form in (abi.TENSOR, abi.VALUE) else 0)
             shape = tuple(dimensions[start:end]) if tensor.form == abi.TENSOR else None
             outputs.append((shape, tensor.dtype))
             start = end
@@ -364,6 +387,8 @@ class Model:
         values = dict.fromkeys(self.symbols, 0)  # 0: not bound yet
         origin: dict[str, str] = {}
         for tensor, shape in zip(self.inputs, shapes, strict=True):
+            if tensor.form != abi.TENSOR:
+                continue
             where = f"model '{self.name}', input '{tensor.name}'"
             expected = f"found shape {shape}, expected {shape_text(tensor.shape)}"
             if len(shape) != len(tensor.shape):

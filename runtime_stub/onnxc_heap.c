@@ -17,6 +17,8 @@ typedef struct {
 struct onnxc_heap {
   block *blocks;
   int32_t count;
+  void *values; /* sequences and optional values: see onnxc_sequence.c */
+  void (*destroy_values)(void *values);
 };
 
 onnxc_status onnxc_heap_create(onnxc_heap **heap) {
@@ -29,7 +31,13 @@ void onnxc_heap_destroy(onnxc_heap *heap) {
   if (heap == NULL) return;
   for (int32_t i = 0; i < heap->count; ++i) free(heap->blocks[i].memory);
   free(heap->blocks);
+  if (heap->values != NULL) heap->destroy_values(heap->values);
   free(heap);
+}
+
+void **onnxc_heap_values(onnxc_heap *heap, void (*destroy)(void *values)) {
+  heap->destroy_values = destroy;
+  return &heap->values;
 }
 
 /* Room for one more block than the highest number so far. */

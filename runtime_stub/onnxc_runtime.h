@@ -149,7 +149,7 @@ typedef struct onnxc_heap onnxc_heap;
 typedef struct {
   const char *name; /* ONNX's, UTF-8 */
   DLDataType dtype; /* one lane; less than 8 bits are packed, the first element in a byte's lowest bits */
-  int32_t ndim;
+  int32_t ndim; /* of the tensors in a sequence or an optional, too, as the next; -1: any */
   const int64_t *shape;
   int32_t form;
 } onnxc_tensor_info;
@@ -274,6 +274,40 @@ ONNXC_EXPORT void onnxc_heap_destroy(onnxc_heap *heap);
 
 /* For models: make a block at least so large, and tell where it is. Its first bytes stay, as many as are kept. */
 ONNXC_EXPORT onnxc_status onnxc_heap_reserve(onnxc_heap *heap, int32_t block, int64_t size, int64_t kept, void **data);
+
+/* For onnxc_sequence.c: where a heap keeps its address, and what frees it with the heap. */
+ONNXC_EXPORT void **onnxc_heap_values(onnxc_heap *heap, void (*destroy)(void *values));
+
+/* For models: sequences and optional values, in onnxc_sequence.c, which only models that make some have. They lie in
+ * slots of the heap, by number. A position may count from the back, from -1 on; one that does not exist is an
+ * ONNXC_ERROR_VALUE. */
+typedef struct {
+  const void *data;
+  int64_t size; /* bytes */
+  int32_t ndim; /* at most ONNXC_MAX_RANK */
+  const int64_t *shape;
+} onnxc_view; /* a tensor to be copied */
+
+/* Begin a run with so many slots, all empty. */
+ONNXC_EXPORT onnxc_status onnxc_values_begin(onnxc_heap *heap, int32_t count);
+/* Is an input well-formed, and of the form that the model wants? ONNXC_OK or ONNXC_ERROR_ARGUMENT. */
+ONNXC_EXPORT onnxc_status onnxc_value_check(const onnxc_value *value, int32_t form);
+ONNXC_EXPORT const onnxc_value *onnxc_value_of(onnxc_heap *heap, int32_t slot);
+/* A slot becomes empty, or a sequence of nothing (ONNXC_NONE, ONNXC_SEQUENCE); a copy of a tensor; what another one holds,
+ * which may become empty thereby; or what the caller holds, whose bytes stay his. */
+ONNXC_EXPORT void onnxc_value_clear(onnxc_heap *heap, int32_t slot, int32_t form);
+ONNXC_EXPORT onnxc_status onnxc_value_set(onnxc_heap *heap, int32_t slot, const onnxc_view *from);
+ONNXC_EXPORT onnxc_status onnxc_value_copy(onnxc_heap *heap, int32_t to, int32_t from);
+ONNXC_EXPORT void onnxc_value_move(onnxc_heap *heap, int32_t to, int32_t from);
+ONNXC_EXPORT onnxc_status onnxc_value_borrow(onnxc_heap *heap, int32_t to, const onnxc_value *from);
+ONNXC_EXPORT onnxc_status onnxc_sequence_insert(onnxc_heap *heap, int32_t slot, int64_t position,
+                                                const onnxc_view *from);
+ONNXC_EXPORT onnxc_status onnxc_sequence_erase(onnxc_heap *heap, int32_t slot, int64_t position);
+ONNXC_EXPORT onnxc_status onnxc_sequence_find(const onnxc_value *sequence, int64_t position, const onnxc_value **item);
+/* All tensors of that rank one after the other along an axis, which may be a new one: their shape; themselves. */
+ONNXC_EXPORT onnxc_status onnxc_sequence_shape(const onnxc_value *sequence, int32_t axis, int32_t rank, int32_t new_axis,
+                                               int64_t *shape);
+ONNXC_EXPORT void onnxc_sequence_concat(const onnxc_value *sequence, int32_t axis, int64_t element_size, void *data);
 
 /* A pool of threads on pthreads, in onnxc_threads.c; microcontroller builds leave that file out.
  * Threads below 1 ask for the number of processors that this process may use; more than ONNXC_MAX_THREADS are cut to

@@ -72,14 +72,17 @@ class Parts:
         return result
 
 
-def runtime_files(target: Target, text: bool = False, heap: bool = False) -> tuple[dict[str, str], dict[str, str]]:
+def runtime_files(
+    target: Target, text: bool = False, heap: bool = False, values: bool = False
+) -> tuple[dict[str, str], dict[str, str]]:
     """Headers and sources of the runtime; its threads and memory only where there is an operating system.
 
-    With `text`, the memory of strings too; with `heap`, that of sizes which runs decide.
+    With `text`, the memory of strings too; with `heap`, that of sizes which runs decide; with `values`, sequences.
     """
     folder = files("onnxc.runtime_stub")
     hosted = ("onnxc_memory.c", "onnxc_threads.c") if target.hosted else ()
-    wanted = (*(["onnxc_text.c"] if text else []), *(["onnxc_heap.c"] if heap else []))
+    wanted = (*(["onnxc_text.c"] if text else []), *(["onnxc_heap.c"] if heap or values else []))
+    wanted = (*wanted, *(["onnxc_sequence.c"] if values else []))
     names = ["onnxc_runtime.c", *hosted, *wanted]
     header = "onnxc_runtime.h"
     return {header: (folder / header).read_text()}, {name: (folder / name).read_text() for name in names}

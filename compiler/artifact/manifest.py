@@ -152,7 +152,8 @@ def _flat(steps: Iterable[Step]) -> Iterable[Step]:
 
 
 def _tensor(name: str, type_: Any) -> dict[str, Any]:
-    assert isinstance(type_, TensorType), type_
+    if not isinstance(type_, TensorType):  # a sequence or an optional: its type in Relay's text
+        return {"name": name, "dtype": str(type_), "shape": []}
     return {"name": name, "dtype": type_.dtype, "shape": [_dimension(d) for d in type_.shape]}
 
 

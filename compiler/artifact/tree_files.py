@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..executor.header import input_fields, output_fields, symbol_fields
 from ..executor.names import interface_type
+from ..executor.program import decided_by_run
 from ..relay.types import TensorType
 from .compiled import Compiled
 from .link import Parts
@@ -119,6 +120,8 @@ def _rows(compiled: Compiled, parts: Parts) -> list[tuple[str, str]]:
         rows.append(("`onnxc_text.c`", "memory of the strings that the model makes"))
     if "onnxc_heap.c" in parts.runtime:
         rows.append(("`onnxc_heap.c`", "memory of sizes that runs decide: it needs malloc"))
+    if "onnxc_sequence.c" in parts.runtime:
+        rows.append(("`onnxc_sequence.c`", "sequences and optional values"))
     return rows
 
 
@@ -132,10 +135,14 @@ def _example(compiled: Compiled) -> str:
         ("output", output_fields(program), list(program.output_types)),
     ):
         for field, type_ in zip(names, types, strict=True):
-            assert isinstance(type_, TensorType)
+            if not isinstance(type_, TensorType) or (kind == "output" and decided_by_run(type_)):
+                memory.append(f"static onnxc_value {kind}_{field};\n")
+                continue
             size = f"{upper}_{kind.upper()}_{field.upper()}_SIZE" if type_.is_static else f"MAXIMUM_{field.upper()}"
             memory.append(f"static {interface_type(type_.dtype)} {kind}_{field}[{size}];\n")
-        fields[kind] = ", ".join(f".{field} = {kind}_{field}" for field in names)
+        pairs = zip(names, types, strict=True)
+        marks = ["&" if decided_by_run(t) else "" for _, t in pairs]
+        fields[kind] = ", ".join(f".{f} = {mark}{kind}_{f}" for f, mark in zip(names, marks, strict=True))
     arena = f"{upper}_ARENA_SIZE" if isinstance(program.plan.size, int) else "MAXIMUM_ARENA"
     has_arena = program.plan.size != 0
     if has_arena:
@@ -152,6 +159,7 @@ def _example(compiled: Compiled) -> str:
                 *(["&symbols"] if dims else []),
                 "arena" if has_arena else "NULL",
                 *(["text"] if program.makes_text else []),
+                *(["heap"] if program.needs_heap else []),
                 "NULL",
             ]
         ),

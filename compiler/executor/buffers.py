@@ -16,7 +16,7 @@ from ..relay.dimension import symbols as symbols_of
 from ..relay.expr import Atom, Module, Var
 from ..relay.run_time import NOTHING_KNOWN, Condition, Greatest, assume_greatest, is_run_time, symbol_range
 from ..relay.types import TensorType, TupleType, Type
-from .program import AssignStep, Buffer, CheckStep, CopyStep, ReserveStep, Step
+from .program import AssignStep, Buffer, CheckStep, CopyStep, ReserveStep, Step, ValueStep
 
 INT32_MAX = 2**31 - 1
 
@@ -52,6 +52,8 @@ class Memory:
         How often each variable is used.
     greatest : Greatest
         How large symbols can be here, as far as it is known: by the bounds, and by what has been checked on the way.
+    made_in : dict
+        Sequences and optional values that an operator has made, or that a loop carries: the loop in whose body.
     """
 
     module: Module
@@ -76,6 +78,7 @@ class Memory:
     uninitialized: set[Buffer] = field(default_factory=set)
     uses: Counter[Atom] = field(default_factory=Counter)
     greatest: Greatest = NOTHING_KNOWN
+    made_in: dict[Var, int] = field(default_factory=dict)
 
     def atom(self, atom: Atom) -> list[Buffer]:
         if isinstance(atom, Var):
@@ -124,6 +127,15 @@ class Memory:
             )
         return None
 
+    def new_value(self) -> Buffer:
+        """A slot for a sequence or an optional."""
+        buffer = Buffer("value", 0, scope=self.scope)
+        self.arena.append(buffer)
+        return buffer
+
+    def new_for(self, type_: Type) -> Buffer:
+        return self.new(type_.byte_size) if isinstance(type_, TensorType) else self.new_value()
+
     def reserve(self, buffer: Buffer, size: Dimension | None = None, kept: Dimension = 0) -> None:
         """Have memory for a buffer that is written now, if it is the heap's."""
         self.write(buffer)
@@ -144,7 +156,20 @@ class Memory:
     def copy(self, destination: Buffer, source: Buffer, comment: str) -> None:
         self.read(source)
         self.write(destination)
-        self.steps.append(CopyStep(destination, source, comment))
+        if destination.kind == "value":
+            kind = "borrow" if source.kind == "input" else "copy"
+            self.steps.append(ValueStep(kind, destination, source, None, (), comment))
+        else:
+            self.steps.append(CopyStep(destination, source, comment))
+
+    def hand_over(self, destination: Buffer, source: Buffer, since: int, comment: str) -> None:
+        """A copy of what nothing reads any more where it was made at a step or later."""
+        if destination.kind == source.kind == "value" and source.first >= since:
+            self.read(source)
+            self.write(destination)
+            self.steps.append(ValueStep("move", destination, source, None, (), comment))
+        else:
+            self.copy(destination, source, comment)
 
     # Symbols
 
@@ -234,10 +259,10 @@ class Memory:
         yield
         self.steps, self.known, self.checked, self.greatest = outer, known, checked, greatest
 
-    def number_blocks(self) -> int:
-        """Give blocks to buffers of the heap: one serves several that are not alive at the same time."""
+    def number_blocks(self, kind: str = "block") -> int:
+        """Give blocks, or slots, to buffers of the heap: one serves several that are not alive at the same time."""
         last: list[int] = []
-        for buffer in sorted((b for b in self.arena if b.kind == "block" and b.parent is None), key=lambda b: b.first):
+        for buffer in sorted((b for b in self.arena if b.kind == kind and b.parent is None), key=lambda b: b.first):
             free = [i for i, end in enumerate(last) if end < buffer.first]
             buffer.index = free[0] if free else len(last)
             last[buffer.index : buffer.index + 1] = [buffer.last]

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 
 from .. import op as relay_op
-from ..diagnostics import CompileError
 from ..kernel.kernel import Kernel
 from ..memory.plan import Lifetime, plan
 from ..relay.dimension import Dim, Dimension, product
@@ -31,11 +30,12 @@ from ..relay.expr import (
     all_bindings,
     atoms_of,
     defined_symbols,
+    subfunctions,
     whole_symbols,
 )
 from ..relay.run_time import Condition, collect_conditions, is_run_time, is_run_time_symbol, symbol_range
 from ..relay.types import TensorType, TupleType, Type, tensor_fields, type_symbols
-from .buffers import INT32_MAX, LARGEST_WORST_CASE, Memory
+from .buffers import INT32_MAX, LARGEST_WORST_CASE
 from .program import (
     AssignStep,
     AssumeStep,
@@ -50,8 +50,10 @@ from .program import (
     ReadStep,
     ResultStep,
     Step,
+    ValueResultStep,
     decided_by_run,
 )
+from .values import ValueSteps
 
 
 def build_program(
@@ -89,17 +91,19 @@ def build_program(
     return _Builder(module, kernels, tuple(symbols), alignment, dict(bounds or {}), largest).run()
 
 
-class _Builder(Memory):
+class _Builder(ValueSteps):
     def run(self) -> Program:
         main = self.module.main
         self.known.update(self.symbols)
         for symbol, most in self.bounds.items():
             self.greatest = self.greatest.with_product([symbol], most)
-        self.uses.update(a for b in all_bindings(main) for a in atoms_of(b.value) if isinstance(a, Var))
+        for binding in all_bindings(main):
+            self.uses.update(a for a in atoms_of(binding.value) if isinstance(a, Var))
+            self.uses.update(sub.result for sub in subfunctions(binding.value))
+        self.uses[main.result] += 1
         for index, param in enumerate(main.params):
-            if not isinstance(param.type, TensorType):
-                raise CompileError(f"the input has the type {param.type}", param.location, expected="a tensor")
-            self.values[param] = [Buffer("input", param.type.byte_size, index)]
+            size = param.type.byte_size if isinstance(param.type, TensorType) else 0
+            self.values[param] = [Buffer("input", size, index)]
         self.function(main)
         types = main.result.type.fields if isinstance(main.result.type, TupleType) else (main.result.type,)
         self.deliver(self.atom(main.result), types, main.attrs["outputs"])
@@ -111,7 +115,7 @@ class _Builder(Memory):
             buffer.index = index
         rooms = [b.size if b.room is None else b.room for b in living]
         placed = plan([Lifetime(r, b.first, b.last) for r, b in zip(rooms, living, strict=True)], self.alignment)
-        blocks = self.number_blocks()
+        blocks, slots = self.number_blocks(), self.number_blocks("value")
         offsets, size = {}, 0
         for digest, buffer in self.weights.items():
             assert isinstance(buffer.size, int)
@@ -136,6 +140,7 @@ class _Builder(Memory):
             tuple(self.run_time),
             blocks,
             self.bounds,
+            slots,
         )
 
     # Results
@@ -146,7 +151,10 @@ class _Builder(Memory):
         Those whose shape the run decides stay where they are; the caller is told.
         """
         for index, (buffer, type_, name) in enumerate(zip(results, types, names, strict=True)):
-            assert isinstance(type_, TensorType)
+            if not isinstance(type_, TensorType):
+                self.read(buffer)
+                self.steps.append(ValueResultStep(index, buffer))
+                continue
             if decided_by_run(type_):
                 self.read(buffer)
                 self.steps.append(ResultStep(index, buffer, type_.shape))
@@ -194,7 +202,7 @@ class _Builder(Memory):
                 source = Buffer(source.kind, size, parent=source)
             self.values[var] = [source]
         elif op.step:
-            getattr(self, f"_{op.name}")(var, call)
+            getattr(self, f"_{op.name.replace('.', '_')}")(var, call)
             self.define(defined_symbols(binding, self.known))
         else:
             assert op.contiguous is not None, f"{call.op} was not fused into a kernel"
@@ -270,7 +278,7 @@ class _Builder(Memory):
         self.read(condition)
         self.step += 1
         start = self.step
-        results = [self.new(t.byte_size) for t in tensor_fields(var.type)]
+        results = [self.new_for(t) for t in _fields(var.type)]
         for result in results:
             result.first = start
         branches: list[list[Step]] = [[], []]
@@ -286,7 +294,8 @@ class _Builder(Memory):
                     greatest[symbol] = max(most, self.upper_bound(Dim.symbol(symbol)))
                 for result, source in zip(results, sources, strict=True):
                     self.reserve(result)
-                    self.copy(result, source, "result of the branch")
+                    since = start if sources.count(source) == 1 else self.step
+                    self.hand_over(result, source, since, "result of the branch")
             self.step += 1
         for result in results:
             self.write(result)
@@ -297,7 +306,8 @@ class _Builder(Memory):
             if isfinite(most) and symbol_range(symbol)[0] >= 0:
                 self.greatest = self.greatest.with_product([symbol], most)
         for result in results:
-            self.settle(result)
+            if result.kind != "value":
+                self.settle(result)
         self.steps.append(IfStep(condition, tuple(branches[0]), tuple(branches[1]), value.location.node))
 
     def loop(self, binding: Binding, value: While) -> None:
@@ -313,8 +323,7 @@ class _Builder(Memory):
         self.greatest = greatest  # iterations give these symbols other values
         states = []
         for param, source in zip(params, sources, strict=True):
-            assert isinstance(param.type, TensorType)
-            state = self.new(param.type.byte_size)
+            state = self.new_for(param.type)
             self.reserve(state)
             if source not in self.uninitialized:
                 self.copy(state, source, f"state of {name}")
@@ -335,8 +344,9 @@ class _Builder(Memory):
         with self.nested(body_steps):
             self.define(free)
             self.values.update(zip(params, ([s] for s in states), strict=True))
+            self.made_in.update(dict.fromkeys(params, self.scope))
             self.function(value.body)
-            self._next_state(states, value, free)
+            self._next_state(states, value, free, start)
         self.scope = scope
         for buffer in [*self.arena]:
             root, _ = buffer.place()
@@ -352,20 +362,21 @@ class _Builder(Memory):
         self.values[binding.var] = states
         self.define(fresh)
 
-    def _next_state(self, states: list[Buffer], value: While, free: set[str]) -> None:
+    def _next_state(self, states: list[Buffer], value: While, free: set[str], start: int) -> None:
         """Copy what the body gives to the state, by way of other memory where it is a part of the state itself."""
         name = value.location.node
         results = list(self.atom(value.body.result))
         for place, (state, result) in enumerate(zip(states, results, strict=True)):
             root, offset = result.place()
             if root in states and not (root is state and offset == 0):
-                results[place] = self.new(result.size)
+                results[place] = self.new_for(value.body.params[place].type)
                 self.reserve(results[place])
                 self.copy(results[place], result, f"state of {name}")
         for state, result in zip(states, results, strict=True):
             if result.place()[0] is not state:
                 self.reserve(state, result.size)
-                self.copy(state, result, f"state of {name}")
+                since = start if results.count(result) == 1 else self.step
+                self.hand_over(state, result, since, f"state of {name}")
         pairs = zip(value.body.params, _fields(value.body.result.type), strict=True)
         self.match([(param.type, type_) for param, type_ in pairs], free, "")
         self.step += 1

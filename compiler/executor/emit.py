@@ -18,6 +18,7 @@ from .profile import StepTable
 from .program import Buffer, KernelStep, Program, Step, decided_by_run, nested_steps
 from .step_text import StepText
 from .string_tables import key_tables, map_names, string_table
+from .values import is_value, tensor_of, value_form
 from .wrappers import emit_kernel_calls, emit_kernel_declarations
 
 #: A block of the heap, of a size that is bounded by a double before it is computed by integers.
@@ -132,6 +133,7 @@ class _Emitter:
             "#define W(n) ((const void *)(weights + (n)))",
             "#define RUN(call) do { onnxc_status status = (call); if (status != ONNXC_OK) return status; } while (0)",
             *(_RESERVE if program.blocks else []),
+            *(["#define VALUE(address) ((const onnxc_value *)(address))"] if program.has_values else []),
             *([timed.macro()] if timed else [""]),
             *(["static size_t arena_size(const int64_t *symbols);"] if program.bounds else []),
             "static onnxc_status run(const void *const *inputs, void *const *outputs, const int64_t *symbols,",
@@ -143,13 +145,21 @@ class _Emitter:
         ]
         if program.weights_size:
             lines += [f"  const uint8_t *const weights = {self._weights()};", "  (void)weights;"]
-        if program.blocks:
+        if program.needs_heap:
             lines.append("  onnxc_heap *const heap = context->heap;")
+        if program.blocks:
             lines.append(f"  void {', '.join(f'*block{i} = NULL' for i in range(program.blocks))};")
         lines.append("  (void)inputs, (void)outputs, (void)symbols, (void)arena, (void)parallel;")
         lines += [*self._dims([*slots, *body]), *slots]
         if program.bounds:  # what lies in an array of that size must not be overrun, whoever calls
             lines.append("  if (arena_size(symbols) == SIZE_MAX) return ONNXC_ERROR_SHAPE;")
+        if any("item" in line for line in body):
+            lines.append("  const onnxc_value *item = NULL;")
+        for index, param in enumerate(program.inputs):
+            if is_value(param.type):
+                lines.append(f"  RUN(onnxc_value_check(inputs[{index}], {value_form(param.type)}));")
+        if program.value_slots:
+            lines.append(f"  RUN(onnxc_values_begin(heap, {program.value_slots}));")
         return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
 
     def _weights(self) -> str:
@@ -164,6 +174,10 @@ class _Emitter:
             return f"W({self._sum(self.program.weight_offsets[root.constant.digest], inside)})"
         if root.kind == "strings":
             return f"(strings_{root.index} + {self._sum(0, inside)} / 16)" if inside else f"strings_{root.index}"
+        if root.kind == "value":
+            return f"onnxc_value_of(heap, {root.index})"
+        if root.kind == "item":
+            return "item->data"
         if root.kind == "block":
             return f"block{root.index}" if inside == 0 else f"BP({root.index}, {self._sum(0, inside)})"
         if root.kind == "arena":
@@ -235,14 +249,17 @@ class _Emitter:
         for kind, entries in tables.items():
             infos = []
             for index, (tensor, type_) in enumerate(entries):
-                assert isinstance(type_, TensorType)
-                shape = "NULL"
-                if type_.rank:
+                shape, inner = "NULL", tensor_of(type_)
+                rank = -1 if inner.shape is None else len(inner.shape)
+                if inner.shape:
                     shape = f"{kind}_shape_{index}"
-                    dims = ", ".join(self._described(d) for d in type_.shape)
+                    dims = ", ".join("ONNXC_RUN_TIME" if d is None else self._described(d) for d in inner.shape)
                     lines.append(f"static const int64_t {shape}[] = {{{dims}}};")
-                form = "ONNXC_VALUE" if kind == "outputs" and decided_by_run(type_) else "ONNXC_TENSOR"
-                infos.append(f"  {{{c_string(tensor)}, {dlpack_type(type_.dtype)}, {type_.rank}, {shape}, {form}}},")
+                if isinstance(type_, TensorType):
+                    form = "ONNXC_VALUE" if kind == "outputs" and decided_by_run(type_) else "ONNXC_TENSOR"
+                else:
+                    form = value_form(type_)
+                infos.append(f"  {{{c_string(tensor)}, {dlpack_type(inner.dtype)}, {rank}, {shape}, {form}}},")
             if infos:
                 lines += [f"static const onnxc_tensor_info {kind}_info[] = {{", *infos, "};"]
         if program.symbols:
@@ -275,7 +292,7 @@ class _Emitter:
             **({"makes_text": "1"} if self.makes_text else {}),
             **({"input_maps": "input_maps"} if program.input_maps else {}),
             **({"output_keys": "output_keys"} if program.keys else {}),
-            "needs_heap": str(int(program.blocks > 0)),
+            "needs_heap": str(int(program.needs_heap)),
             **({"symbol_bounds": "symbol_bounds"} if program.bounds else {}),
         }
         lines += ["", "static const onnxc_model model = {", *(f"  .{k} = {v}," for k, v in fields.items()), "};", ""]
@@ -315,7 +332,7 @@ class _Emitter:
         parameters = run_parameters(program, self.external_weights)
         text = ", .text = text" if self.makes_text else ""
         weights = "weights" if self.external_weights else "NULL"
-        more = text + (", .heap = heap" if program.blocks else "")
+        more = text + (", .heap = heap" if program.needs_heap else "")
         lines += [
             f"onnxc_status {name}_run({', '.join(parameters[:2])},",
             f"{' ' * (len(name) + 18)}{', '.join(parameters[2:])}) {{",
@@ -330,7 +347,7 @@ class _Emitter:
             lines += ["  if (arena == NULL) return ONNXC_ERROR_ARENA;"]
         if self.makes_text:
             lines += ["  if (text == NULL) return ONNXC_ERROR_ARGUMENT;"]
-        if program.blocks:
+        if program.needs_heap:
             lines += ["  if (heap == NULL) return ONNXC_ERROR_ARENA;"]
         if self.external_weights:
             lines += ["  if (weights == NULL) return ONNXC_ERROR_WEIGHTS;"]

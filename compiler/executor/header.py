@@ -41,7 +41,7 @@ def run_parameters(program: Program, external_weights: bool) -> list[str]:
         *(["const void *weights"] if external_weights else []),
         "void *arena",
         *(["onnxc_text *text"] if program.makes_text else []),
-        *(["onnxc_heap *heap"] if program.blocks else []),
+        *(["onnxc_heap *heap"] if program.needs_heap else []),
         "const onnxc_parallel *parallel",
     ]
 
@@ -72,10 +72,9 @@ def emit_header(program: Program, external_weights: bool = False) -> str:
     sizes = []
     for kind, fields, field_types in (("INPUT", inputs, types), ("OUTPUT", outputs, program.output_types)):
         for field, type_ in zip(fields, field_types, strict=True):
-            assert isinstance(type_, TensorType)
-            count = interface_count(type_)
-            if decided_by_run(type_):
+            if not isinstance(type_, TensorType) or decided_by_run(type_):
                 continue
+            count = interface_count(type_)
             if isinstance(count, int):
                 sizes.append(f"#define {upper}_{kind}_{field.upper()}_SIZE {count}u")
             elif all(symbol in program.bounds for symbol in symbols_of(count)):
@@ -128,7 +127,8 @@ def _struct(name: str, fields: list[str], types: list, qualifier: str) -> list[s
     lines = ["typedef struct {"]
     for field, type_ in zip(fields, types, strict=True):
         if decided_by_run(type_):
-            lines.append(f"  onnxc_value *{field}; /* {c_comment(str(type_))}, told by the run */")
+            told = "" if qualifier else ", told by the run"
+            lines.append(f"  {qualifier}onnxc_value *{field}; /* {c_comment(str(type_))}{told} */")
             continue
         note = _NOTES.get(type_.dtype, "")
         lines.append(f"  {qualifier}{interface_type(type_.dtype)} *{field}; /* {c_comment(str(type_.shape))}{note} */")

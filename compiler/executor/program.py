@@ -20,8 +20,9 @@ class Buffer:
     Attributes
     ----------
     kind : str
-        ``input``, ``output`` (the caller's), ``weight``, ``strings`` (a constant of them), ``arena``, or ``block``:
-        memory of the heap, whose size the run decides.
+        ``input``, ``output`` (the caller's), ``weight``, ``strings`` (a constant of them), ``arena``, ``block``:
+        memory of the heap, whose size the run decides; ``value``: a slot of the heap for a sequence or an optional;
+        ``item``: the tensor that the step before has found in one.
     size : Dimension
         Bytes.
     room : int or None
@@ -153,6 +154,58 @@ class ResultStep:
 
 
 @dataclass(frozen=True)
+class ValueResultStep:
+    """Tell the caller a sequence or an optional."""
+
+    output: int
+    source: Buffer
+
+
+@dataclass(frozen=True)
+class ValueStep:
+    """Make or change a sequence or an optional, or tell something about it: see values.py.
+
+    Attributes
+    ----------
+    kind : str
+        What is done. A slot becomes ``empty`` (a sequence of nothing) or ``none``, gets what another one holds
+        (``copy``; ``move``: that one need not keep it; ``borrow``: an input's), a tensor (``set``), one more tensor
+        (``insert``) or one less (``erase``). ``present``: end the run where there is nothing. A tensor gets the
+        ``length``, whether it ``has`` a value, or all tensors along an axis (``concat``).
+    source : Buffer or None
+        A tensor or another value.
+    at : Buffer or None
+        A position, an int64.
+    shape : tuple
+        Of the tensor; or the axis, and the bytes of an element.
+    """
+
+    kind: str
+    target: Buffer
+    source: Buffer | None
+    at: Buffer | None
+    shape: tuple[Dimension, ...]
+    comment: str
+
+
+@dataclass(frozen=True)
+class FindStep:
+    """Find a tensor in a sequence (``at``) or an optional (``get``), or the shape of all together (``concat``).
+
+    Symbols in `defines` get their values from its shape; the rest of the shape is checked.
+    """
+
+    kind: str
+    source: Buffer
+    at: Buffer | None
+    shape: tuple[Dimension, ...]
+    defines: frozenset[str]
+    axis: int
+    new_axis: int
+    comment: str
+
+
+@dataclass(frozen=True)
 class IfStep:
     """Run one of two lists of steps, by a bool in a buffer."""
 
@@ -183,6 +236,9 @@ Step = (
     | AssumeStep
     | FailStep
     | ResultStep
+    | ValueResultStep
+    | ValueStep
+    | FindStep
     | IfStep
     | LoopStep
 )
@@ -208,9 +264,11 @@ class Program:
     run_time_symbols : tuple of str
         Those that steps give values to.
     blocks : int
-        How many blocks of the heap it uses; 0: it needs no heap.
+        How many blocks of the heap it uses.
     bounds : mapping
         The greatest values of symbols, where they have one.
+    value_slots : int
+        How many slots of the heap it uses for sequences and optional values.
     weights : tuple of Constant
         Distinct constants, in order of first use.
     weight_offsets : dict
@@ -243,6 +301,16 @@ class Program:
     run_time_symbols: tuple[str, ...] = field(default=())
     blocks: int = 0
     bounds: Mapping[str, int] = field(default_factory=dict)
+    value_slots: int = 0
+
+    @property
+    def needs_heap(self) -> bool:
+        return self.blocks > 0 or self.value_slots > 0
+
+    @property
+    def has_values(self) -> bool:
+        """Are there sequences or optional values, which functions of onnxc_sequence.c check or change?"""
+        return self.value_slots > 0 or any(not isinstance(param.type, TensorType) for param in self.inputs)
 
 
 def decided_by_run(type_: Type) -> bool:

@@ -15,6 +15,7 @@ from .program import (
     CheckStep,
     CopyStep,
     FailStep,
+    FindStep,
     IfStep,
     KernelStep,
     LoopStep,
@@ -23,7 +24,10 @@ from .program import (
     ReserveStep,
     ResultStep,
     Step,
+    ValueResultStep,
+    ValueStep,
 )
+from .values import find_lines, value_lines
 from .wrappers import is_parallel
 
 
@@ -180,6 +184,15 @@ class StepText:
             *(f"  result->shape[{axis}] = {self._number(dim)};" for axis, dim in enumerate(step.shape)),
             "}",
         ]
+
+    def _valueresult(self, step: ValueResultStep) -> list[str]:
+        return [f"*(onnxc_value *)outputs[{step.output}] = *VALUE({self._address(step.source)});"]
+
+    def _value(self, step: ValueStep) -> list[str]:
+        return value_lines(step, self._address, self._number)
+
+    def _find(self, step: FindStep) -> list[str]:
+        return find_lines(step, self._address, self._number, self._symbols.__getitem__)
 
     def _if(self, step: IfStep) -> list[str]:
         return [

@@ -10,9 +10,10 @@ from ..relay.builder import FunctionBuilder
 from ..relay.dimension import Dim, Dimension
 from ..relay.expr import Atom, Attrs, Call, Function
 from ..relay.run_time import is_run_time
-from ..relay.types import TensorType, TupleType, Type
+from ..relay.types import TensorType, TupleType, Type, join_types
 from .choices import choices_of
 from .registry import Node, converter
+from .sequences import as_type, failed
 
 
 @converter("If")
@@ -42,7 +43,7 @@ def convert_if(node: Node) -> Any:
     types = [_common_type(node, index, branches) for index in range(count)]
     name = node.proto.output[0] if count == 1 else f"{node.location.node}/both"
     type_ = types[0] if count == 1 else TupleType(tuple(types))
-    functions = [branch.function() for branch in branches]
+    functions = [branch.function(types) for branch in branches]
     value = node.builder.if_(node.input(0), functions[0], functions[1], type_, name, node.location)
     return value if count == 1 else [node.get_item(value, i) for i in range(count)]
 
@@ -77,15 +78,21 @@ class _Branch:
         self.builder = self._node.builder.child()
         for atom in other.results:
             type_ = atom.type
-            if not isinstance(type_, TensorType):
-                raise self.error
-            shape = tuple(0 if is_run_time(dim) else dim for dim in type_.shape)
-            attrs = Attrs(message=self.error.message, shape=shape, dtype=type_.dtype)
-            call = Call("fail", (), attrs, self.error.location)
-            self.results.append(self.builder.bind(call, TensorType(shape, type_.dtype), "fail", self._node.location))
+            if isinstance(type_, TensorType):
+                shape = tuple(0 if is_run_time(dim) else dim for dim in type_.shape)
+                self.results.append(self._fail(shape, type_.dtype))
+            else:
+                self.results.append(failed(self._node.inside(self.builder), type_, self._fail))
 
-    def function(self) -> Function:
-        return function_of(self._node, self.builder, self.results)
+    def _fail(self, shape: tuple[Dimension, ...], dtype: str) -> Atom:
+        assert self.error is not None
+        call = Call("fail", (), Attrs(message=self.error.message, shape=shape, dtype=dtype), self.error.location)
+        return self.builder.bind(call, TensorType(shape, dtype), "fail", self._node.location)
+
+    def function(self, types: Sequence[Type]) -> Function:
+        inner = self._node.inside(self.builder)
+        results = [as_type(inner, atom, type_) for atom, type_ in zip(self.results, types, strict=True)]
+        return function_of(self._node, self.builder, results)
 
 
 def function_of(node: Node, builder: FunctionBuilder, results: Sequence[Atom], always_tuple: bool = False) -> Function:
@@ -116,8 +123,10 @@ def _common_type(node: Node, index: int, branches: Sequence[_Branch]) -> Type:
         if then.dtype == other.dtype and then.rank == other.rank:
             name = node.proto.output[index] or node.location.node
             return TensorType(tuple(_common_dims(node, name, then, other, branches)), then.dtype)
-    elif then == other:
-        return then
+    else:
+        joined = join_types(then, other)
+        if joined is not None:
+            return joined
     raise node.error(
         f"output {index} is {then} in the then branch, {other} in the else branch",
         expected="one type in both, up to dimensions: which branch runs is only known at run time",

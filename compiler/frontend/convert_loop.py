@@ -17,9 +17,10 @@ import onnx
 from ..op.base import normalize_axis
 from ..relay.dimension import Dim, Dimension, maximum
 from ..relay.expr import Atom, Constant, Function, Var
-from ..relay.types import TensorType, TupleType, Type
+from ..relay.types import TensorType, TupleType, Type, join_types
 from .convert_control import function_of
 from .registry import Node, converter
+from .sequences import as_type
 
 _BOOL, _INDEX = TensorType((), "bool"), TensorType((), "int64")
 
@@ -59,11 +60,14 @@ class _Plan:
     ----------
     changing : set of (int, int)
         Axes of carried tensors whose size changes: (which one, axis).
+    types : dict
+        Of carried sequences and optional values: what is true of them in every iteration.
     decides : bool
         The body decides whether to go on.
     """
 
     changing: set[tuple[int, int]] = field(default_factory=set)
+    types: dict[int, Type] = field(default_factory=dict)
     decides: bool = False
 
 
@@ -134,7 +138,7 @@ class _Attempt:
         self.body = Body(self.going_on, [], [])
 
     def _param(self, place: int, atom: Atom) -> Var:
-        type_ = atom.type
+        type_ = self.plan.types.get(place, atom.type)
         if isinstance(type_, TensorType):
             name = atom.name or "state"
             dims = [
@@ -170,6 +174,10 @@ class _Attempt:
             new = {(place, axis) for axis, (b, a) in pairs if a != b} - self.plan.changing
             self.plan.changing |= new
             return not new
+        joined = join_types(before, after)
+        if joined is not None:
+            self.plan.types[place] = joined
+            return joined == before
         raise self.node.error(
             f"value {place} that the loop carries is {before} before an iteration, {after} after it",
             expected="one element type and rank: only dimensions may change",
@@ -181,10 +189,13 @@ class _Attempt:
         memories, params, grown = self._collect(places)
         next_index = self.inner.call("add", self.index, Constant(np.array(1, np.int64)))
         decision = [scalar(self.inner, self.body.going_on)] if self.decides else []
-        results = [next_index, *decision, *self.body.carried, *grown]
+        types: list[Type] = [p.type for p in self.params]
+        carried = [as_type(self.inner, a, t) for a, t in zip(self.body.carried, types, strict=True)]
+        first = [as_type(node, a, t) for a, t in zip(self.first, types, strict=True)]
+        results = [next_index, *decision, *carried, *grown]
         body = function_of(node, builder, results, always_tuple=True)
         begins = [scalar(node, self.begins) if self.begins is not None else Constant(np.array(True))]
-        state = [Constant(np.array(0, np.int64)), *(begins if self.decides else []), *self.first, *memories]
+        state = [Constant(np.array(0, np.int64)), *(begins if self.decides else []), *first, *memories]
         name = node.location.node
         types = [builder.seen_outside(p.type, _output(node, i), node.builder) for i, p in enumerate(self.params)]
         kept = len(types)

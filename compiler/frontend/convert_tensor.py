@@ -139,11 +139,18 @@ def convert_split(node: Node) -> Any:
     sizes = _split_sizes(node, x.shape[axis])
     if len(sizes) != node.output_count:
         raise node.error(f"{len(sizes)} sizes for {node.output_count} outputs", expected="as many of each")
+    return split_parts(node, axis, sizes)
+
+
+def split_parts(node: Node, axis: int, sizes: tuple[Dimension, ...]) -> list[Atom]:
+    """The parts of input 0, of these sizes along an axis."""
     if len(sizes) == 1:
-        return node.input(0)
+        return [node.input(0)]
+    if not sizes:
+        return []
     if node.builder.shape_value(node.input(0)) is None:
         parts = node.call("split", node.input(0), sizes=sizes, axis=axis)
-        return [node.get_item(parts, i) if node.has_output(i) else None for i in range(len(sizes))]
+        return [node.get_item(parts, i) for i in range(len(sizes))]
     # Slices carry shape values on, tuples do not.
     return [
         _cut(node, axis, begin, begin + size) for begin, size in zip(accumulate(sizes, initial=0), sizes, strict=False)

@@ -15,7 +15,7 @@ import onnx.shape_inference
 from ..diagnostics import CompileError
 from ..relay.dimension import Dim
 from ..relay.expr import Constant
-from ..relay.types import OptionalType, SequenceType, TensorType, Type
+from ..relay.types import DTYPES, OpenTensorType, OptionalType, SequenceType, TensorType, Type
 from .registry import Node
 
 #: Constants of at most this many elements are shown to ONNX's inference: larger ones are no shapes or axes.
@@ -55,11 +55,14 @@ def explain(node: Node) -> CompileError | None:
     return None
 
 
-def type_proto(type_: Type | None) -> onnx.TypeProto:
+def type_proto(type_: Type | OpenTensorType | None) -> onnx.TypeProto:
     """ONNX's form of a type; an empty one for None, and for what it cannot say."""
     if isinstance(type_, TensorType):
         element = onnx.helper.np_dtype_to_tensor_dtype(type_.numpy_dtype)
         return onnx.helper.make_tensor_type_proto(element, [str(d) if isinstance(d, Dim) else d for d in type_.shape])
+    if isinstance(type_, OpenTensorType):
+        element = onnx.helper.np_dtype_to_tensor_dtype(DTYPES[type_.dtype][0])
+        return onnx.helper.make_tensor_type_proto(element, type_.shape)
     if isinstance(type_, SequenceType):
         return onnx.helper.make_sequence_type_proto(type_proto(type_.element))
     if isinstance(type_, OptionalType):

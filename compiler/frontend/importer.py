@@ -18,12 +18,13 @@ from ..relay.builder import FunctionBuilder
 from ..relay.dimension import Dim, Dimension
 from ..relay.dimension_parser import parse_dimension
 from ..relay.expr import Atom, Constant, Module
-from ..relay.types import DTYPES, OptionalType, SequenceType, TensorType, Type, dtype_name
+from ..relay.types import DTYPES, TensorType, Type, dtype_name
 from .choices import choices_of
 from .expand import expand_function
 from .explain import explain
 from .load import load_model, opset_versions
 from .registry import Node, dense_array, find_converter
+from .sequences import type_of_proto
 
 
 def import_model(
@@ -360,10 +361,8 @@ class _Importer:
         kind = proto.WhichOneof("value")
         if kind == "tensor_type":
             return self._tensor_type(proto.tensor_type, name)
-        if kind == "sequence_type":
-            return SequenceType(self._type_proto(proto.sequence_type.elem_type, name))
-        if kind == "optional_type":
-            return OptionalType(self._type_proto(proto.optional_type.elem_type, name))
+        if kind in ("sequence_type", "optional_type"):
+            return type_of_proto(proto, self._open_dimension)
         raise CompileError(f"the input has the type {kind or 'nothing'}", expected="a tensor")
 
     def _tensor_type(self, proto: onnx.TypeProto.Tensor, name: str) -> TensorType:
@@ -381,6 +380,12 @@ class _Importer:
                 continue
             shape.append(self._symbol(dim.dim_param, name, axis))
         return TensorType(tuple(shape), dtype)
+
+    def _open_dimension(self, parameter: str) -> int | None:
+        """A dimension of tensors in a sequence or an optional: each has its own, unless the user gives it a value."""
+        if symbol := re.sub(r"\W", "_", parameter.strip()).strip("_"):
+            self.symbols.add(symbol)
+        return self.dims.get(symbol)
 
     def _symbol(self, parameter: str, tensor: str, axis: int) -> Dimension:
         """A symbolic dimension: by its name, or by tensor and axis where it has none or it says nothing ('?')."""

@@ -24,7 +24,8 @@ INT32_MAX = 2**31 - 1
 RULES = ("size", "number", "reshape", "reshape_zero")
 
 
-def _check_defines(name: str, attrs: Attrs, count: object) -> None:
+def check_defines(name: str, attrs: Attrs, count: object) -> None:
+    """Check that the attribute `defines` is so many run-time symbols."""
     for symbol in attrs.defines:
         if not isinstance(symbol, Dim) or not all(symbol == Dim.symbol(n) for n in symbols(symbol)):
             raise CompileError(f"{name} defines {symbol}", expected="symbols")
@@ -39,7 +40,7 @@ def _read_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     check_dtype("read_dimensions", x.dtype, INTEGERS)
     if attrs.rule not in RULES:
         raise CompileError(f"read_dimensions by the rule '{attrs.rule}'", expected=f"one of: {', '.join(RULES)}")
-    _check_defines("read_dimensions", attrs, x.size)
+    check_defines("read_dimensions", attrs, x.size)
     return TensorType((len(attrs.defines),), "int64")
 
 
@@ -70,7 +71,7 @@ register(
 
 def _compute_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     tensors("compute_dimensions", args, 0)
-    _check_defines("compute_dimensions", attrs, len(attrs["values"]))
+    check_defines("compute_dimensions", attrs, len(attrs["values"]))
     return TensorType((len(attrs["values"]),), "int64")
 
 

@@ -67,6 +67,8 @@ class FunctionBuilder:
         self.bindings: list[Binding] = []
         #: Keys of matrices that stand for sequences of maps, one for each row (ONNX ZipMap).
         self.row_keys: dict[Atom, tuple[Any, ...]] = parent.row_keys if parent else {}
+        #: What sequences and optional values hold, where that is known: their tensors; one or no value.
+        self.parts: ChainMap[Atom, tuple[Atom, ...]] = parent.parts.new_child() if parent else ChainMap()
         self._names: dict[str, int] = parent._names if parent else {}
         self._symbols: set[str] = parent._symbols if parent else set()
         self.own_symbols: set[str] = set()  # run-time symbols that have their values in this function alone
@@ -84,6 +86,7 @@ class FunctionBuilder:
         self.bindings.extend(child.bindings)
         self.own_symbols |= child.own_symbols
         self._shape_values.update(child._shape_values.maps[0])
+        self.parts.update(child.parts.maps[0])
 
     def unique_name(self, name: str) -> str:
         """The name itself, or with a number where it is taken."""

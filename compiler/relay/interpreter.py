@@ -81,7 +81,8 @@ class Interpreter:
                 _define_symbols(binding.var.type, value, known)
                 names = [name for symbol in defines for name in symbol.symbols()]
                 for name, number in zip(names, np.ravel(value) if isinstance(value, np.ndarray) else (), strict=False):
-                    known.setdefault(name, int(number))
+                    if name not in known:
+                        known[name] = int(number)
         return self._atom(function.result, scope)
 
     def _atom(self, atom: Atom, scope: Mapping[Var, Any]) -> Any:

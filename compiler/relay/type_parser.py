@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 from .dimension import Dim, Dimension, maximum, minimum
 from .lexer import Source, Token
-from .types import DTYPES, FuncType, MapType, OptionalType, SequenceType, TensorType, TupleType, Type
+from .types import DTYPES, FuncType, MapType, OpenTensorType, OptionalType, SequenceType, TensorType, TupleType, Type
 
 #: Words that are values, so that no symbol may have their names.
 WORDS = {"True": True, "False": False, "None": None}
@@ -128,9 +128,9 @@ class TypeParser:
 
     def _bracketed_type(self, kind: str) -> Type:
         if kind == "Sequence":
-            return SequenceType(self._type())
+            return SequenceType(self._open_tensor())
         if kind == "Optional":
-            return OptionalType(self._type())
+            return OptionalType(self._optional_element())
         if kind == "Map":
             key = self._dtype()
             self._expect(",")
@@ -139,3 +139,37 @@ class TypeParser:
         shape = tuple(self._list(")", self._dimension))
         self._expect(",")
         return TensorType(shape, self._dtype())
+
+    def _optional_element(self) -> OpenTensorType | SequenceType:
+        if self._at("Sequence"):
+            sequence = self._type()
+            assert isinstance(sequence, SequenceType)
+            return sequence
+        return self._open_tensor()
+
+    def _open_tensor(self) -> OpenTensorType:
+        """A tensor whose dimensions, or even rank, may be open."""
+        self._expect("Tensor")
+        self._expect("[")
+        shape: tuple[int | None, ...] | None = None
+        exists = not self._accept("!")
+        if exists and not self._accept("?"):
+            self._expect("(")
+            shape = tuple(self._list(")", self._open_dimension))
+        self._expect(",")
+        dtype = self._dtype()
+        self._expect("]")
+        return OpenTensorType(dtype, shape, exists)
+
+    def _open_dimension(self) -> int | None:
+        if self._accept("?"):
+            return None
+        return int(self._expect_kind("integer", "a number or '?'").text)
+
+
+def parse_type(text: str) -> Type:
+    """The type that a text says; CompileError where it says none."""
+    parser = TypeParser(Source(text))
+    type_ = parser._type()
+    parser._expect_kind("end", "nothing more")
+    return type_

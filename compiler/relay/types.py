@@ -87,8 +87,38 @@ class TupleType:
 
 
 @dataclass(frozen=True)
+class OpenTensorType:
+    """What is known of the tensors in sequences and optional values, each of which has a shape of its own.
+
+    Attributes
+    ----------
+    dtype : str
+    shape : tuple or None
+        Integers, and None for dimensions that differ from tensor to tensor; None where ranks differ, too.
+    exists : bool
+        False: of what never holds a tensor (SequenceEmpty), so that any tensor's type may take the place.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...] | None = None
+    exists: bool = True
+
+    def __post_init__(self) -> None:
+        assert self.dtype in DTYPES, self.dtype
+        assert self.exists or self.shape is None, self.shape
+
+    def __str__(self) -> str:
+        if self.shape is None:
+            return f"Tensor[{'?' if self.exists else '!'}, {self.dtype}]"
+        inner = ", ".join("?" if d is None else str(d) for d in self.shape) + ("," if len(self.shape) == 1 else "")
+        return f"Tensor[({inner}), {self.dtype}]"
+
+
+@dataclass(frozen=True)
 class SequenceType:
-    element: Type
+    """Any number of tensors."""
+
+    element: OpenTensorType
 
     def __str__(self) -> str:
         return f"Sequence[{self.element}]"
@@ -96,7 +126,9 @@ class SequenceType:
 
 @dataclass(frozen=True)
 class OptionalType:
-    element: Type
+    """A tensor or a sequence, or nothing."""
+
+    element: OpenTensorType | SequenceType
 
     def __str__(self) -> str:
         return f"Optional[{self.element}]"
@@ -160,6 +192,53 @@ def substitute_type(type_: Type, values: dict[str, Dimension]) -> Type:
     if isinstance(type_, TupleType):
         return TupleType(tuple(substitute_type(f, values) for f in type_.fields))
     return type_
+
+
+def open_type(type_: TensorType | OpenTensorType) -> OpenTensorType:
+    """What is known of a tensor whose symbols have no values where its type is used."""
+    if isinstance(type_, OpenTensorType):
+        return type_
+    return OpenTensorType(type_.dtype, tuple(d if isinstance(d, int) else None for d in type_.shape))
+
+
+def join_open(left: OpenTensorType, right: OpenTensorType) -> OpenTensorType | None:
+    """What is known of a tensor of one of two types; None where they have different elements."""
+    if left.dtype != right.dtype:
+        return None
+    if not left.exists or not right.exists:
+        return left if left.exists else right
+    if left.shape is None or right.shape is None or len(left.shape) != len(right.shape):
+        return OpenTensorType(left.dtype)
+    pairs = zip(left.shape, right.shape, strict=True)
+    return OpenTensorType(left.dtype, tuple(a if a == b else None for a, b in pairs))
+
+
+def join_types(left: Type, right: Type) -> Type | None:
+    """The type of a value that is a sequence or an optional of one of two types; None where there is none.
+
+    A tensor or a sequence beside an optional value becomes one.
+    """
+    if left == right:
+        return left
+    if isinstance(left, SequenceType) and isinstance(right, SequenceType):
+        element = join_open(left.element, right.element)
+        return None if element is None else SequenceType(element)
+    if not isinstance(left, OptionalType) and not isinstance(right, OptionalType):
+        return None
+    first, second = (_optional_element(type_) for type_ in (left, right))
+    if isinstance(first, OpenTensorType) and isinstance(second, OpenTensorType):
+        joined = join_open(first, second)
+        return None if joined is None else OptionalType(joined)
+    if isinstance(first, SequenceType) and isinstance(second, SequenceType):
+        inner = join_types(first, second)
+        return OptionalType(inner) if isinstance(inner, SequenceType) else None
+    return None
+
+
+def _optional_element(type_: Type) -> Type | OpenTensorType:
+    if isinstance(type_, OptionalType):
+        return type_.element
+    return open_type(type_) if isinstance(type_, TensorType) else type_
 
 
 def tensor_fields(type_: Type) -> tuple[TensorType, ...]:

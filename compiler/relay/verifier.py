@@ -28,7 +28,7 @@ from .expr import (
     whole_symbols,
 )
 from .run_time import is_run_time_symbol
-from .types import TensorType, TupleType, Type, type_symbols
+from .types import OptionalType, SequenceType, TensorType, TupleType, Type, join_types, type_symbols
 
 #: ``(op name, attrs, argument types) -> type``; raises CompileError where these do not fit together.
 InferType = Callable[[str, Attrs, Sequence[Type]], Type]
@@ -209,7 +209,8 @@ def is_instance(found: Type, wanted: Type, free: Set[str]) -> bool:
     if isinstance(found, TupleType) and isinstance(wanted, TupleType) and len(found.fields) == len(wanted.fields):
         return all(is_instance(f, w, free) for f, w in zip(found.fields, wanted.fields, strict=True))
     if not isinstance(found, TensorType) or not isinstance(wanted, TensorType):
-        return found == wanted
+        kind = (SequenceType, OptionalType)  # all the same to the run: of these, types say what is known
+        return found == wanted or (type(found) is type(wanted) in kind and join_types(found, wanted) == wanted)
     if found.dtype != wanted.dtype or found.rank != wanted.rank:
         return False
     pairs = zip(found.shape, wanted.shape, strict=True)

@@ -29,7 +29,17 @@ from onnxc.relay.expr import (
 from onnxc.relay.parser import load_text, parse_module
 from onnxc.relay.printer import module_text, save_text
 from onnxc.relay.structural import structural_equal
-from onnxc.relay.types import DTYPES, FuncType, MapType, OptionalType, SequenceType, TensorType, TupleType, Type
+from onnxc.relay.types import (
+    DTYPES,
+    FuncType,
+    MapType,
+    OpenTensorType,
+    OptionalType,
+    SequenceType,
+    TensorType,
+    TupleType,
+    Type,
+)
 
 N, M = Dim.symbol("N"), Dim.symbol("M")
 VECTOR = TensorType((4,), "float32")
@@ -236,8 +246,10 @@ def test_missing_and_wrong_data(tmp_path: Path) -> None:
         TensorType((maximum(N, M), minimum(N, 7)), "string"),
         TupleType(()),
         TupleType((VECTOR,)),
-        TupleType((TupleType((VECTOR, VECTOR)), SequenceType(VECTOR))),
-        OptionalType(SequenceType(TensorType((N,), "int64"))),
+        TupleType((TupleType((VECTOR, VECTOR)), SequenceType(OpenTensorType("float32", (3, None))))),
+        OptionalType(OpenTensorType("string", ())),
+        SequenceType(OpenTensorType("bool", exists=False)),
+        OptionalType(SequenceType(OpenTensorType("int64"))),
         MapType("string", TensorType((), "float32")),
         FuncType((VECTOR, TupleType(())), VECTOR),
     ],
