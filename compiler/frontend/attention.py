@@ -6,6 +6,7 @@ Heads are (batch, heads, sequence, size). Numbers of positions are int64 tensors
 from __future__ import annotations
 
 import math
+from functools import partial, reduce
 
 import numpy as np
 
@@ -138,6 +139,9 @@ def attend(
         raise node.error(f"{heads} heads of queries for {shared} of keys", expected="a multiple")
     factor = node.constant(scale or 1 / math.sqrt(size), dtype)
     groups = heads // shared
+    if groups > 1 and not softcap and sink is None:  # as attention is spelled elsewhere: one kernel takes it in whole
+        key, value = (_repeated(node, x, groups) for x in (key, value))
+        groups = 1
     if groups > 1:  # queries of one group stand below each other: one product for all of them
         query = node.reshape(query, (batch, shared, groups * sequence, size))
     scores = node.call("multiply", node.call("nn.matmul", query, key, transpose_b=True), factor)
@@ -146,9 +150,9 @@ def attend(
     if softcap:
         bound = node.constant(softcap, dtype)
         scores = node.call("multiply", node.call("tanh", node.call("divide", scores, bound)), bound)
-    for bias in biases:
-        if bias is not None:
-            scores = node.call("add", scores, bias)
+    given = [bias for bias in biases if bias is not None]
+    if given:  # they are smaller than the scores
+        scores = node.call("add", scores, reduce(partial(node.call, "add"), given))
     if sink is None:
         weights = node.call("nn.softmax", scores, axis=3)
     else:
@@ -159,6 +163,14 @@ def attend(
         weights = node.reshape(weights, (batch, shared, groups * sequence, keys))
     result = node.call("nn.matmul", weights, value)
     return node.reshape(result, (batch, heads, sequence, width)) if groups > 1 else result
+
+
+def _repeated(node: Node, x: Atom, times: int) -> Atom:
+    """Heads, each so many times behind itself."""
+    batch, heads, sequence, size = shape_of(x)
+    parted = node.reshape(x, (batch, heads, 1, sequence, size))
+    spread = node.call("broadcast_to", parted, shape=(batch, heads, times, sequence, size))
+    return node.reshape(spread, (batch, heads * times, sequence, size))
 
 
 def rotated(node: Node, x: Atom, cosines: Atom, sines: Atom, interleaved: bool) -> Atom:

@@ -128,7 +128,8 @@ def _mask_bias(
     else:
         flags = node.call("not_equal", node.cast(mask, "int32"), node.constant(0, "int32"))
         if len(shape) == 2:
-            seen = node.reshape(flags, (shape[0], 1, 1, shape[1]))
+            row = node.reshape(flags, (shape[0], 1, 1, shape[1]))
+            seen = row if shape[1] == keys else node.call("broadcast_to", row, shape=(shape[0], 1, 1, keys))
         elif len(shape) == 3:
             seen = node.reshape(flags, (shape[0], 1, *shape[1:]))
         else:

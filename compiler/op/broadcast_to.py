@@ -9,15 +9,20 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
+from ..relay.run_time import require
 from ..relay.types import TensorType, Type
-from .base import REQUIRED, FusionKind, Op, broadcast_at, broadcast_shape, register, tensors
+from .base import REQUIRED, FusionKind, Op, broadcast_at, register, tensors
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     (x,) = tensors("broadcast_to", args, 1)
     result = TensorType(tuple(attrs.shape), x.dtype)
-    if broadcast_shape("broadcast_to", x.shape, result.shape) != result.shape:
+    pairs = list(zip(x.shape, result.shape[max(0, result.rank - x.rank) :], strict=False))
+    if x.rank > result.rank or any(d not in (1, r) and isinstance(d, int) and isinstance(r, int) for d, r in pairs):
         raise CompileError(f"broadcast_to of {x.shape} to {result.shape}", expected="a shape that it broadcasts to")
+    for dim, wanted in pairs:
+        if dim not in (1, wanted):  # the run finds out
+            require("broadcast", dim, wanted)
     return result
 
 

@@ -1,8 +1,9 @@
 """Attention of several heads: softmax(scale * query key^T + mask) value, for each head.
 
-Arguments: query (batch, heads, rows, depth), key (batch, heads, columns, depth), value (batch, heads, columns, width),
-and an optional mask that broadcasts to (batch, heads, rows, columns) and is added. The result is (batch, rows, heads,
-width): the heads lie beside each other there, as the projection behind wants them.
+Arguments: query (batch, heads, rows, depth), key (batch, shared, columns, depth), value (batch, shared, columns,
+width), where heads are a multiple of shared, and so many of the query's heads that follow each other have a key and a
+value in common; and an optional mask that broadcasts to (batch, heads, rows, columns) and is added. The result is
+(batch, rows, heads, width): the heads lie beside each other there, as the projection behind wants them.
 
 With `empty_rows` a row whose mask is -inf everywhere gives 0 instead of NaN.
 
@@ -32,8 +33,9 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     if dtype != "float32" or any(t.rank != 4 for t in types[:3]):
         raise CompileError(f"{name} of {query}, {key}, {value}", expected="float32 of rank 4")
     batch, heads, rows, depth = query.shape
-    columns, width = key.shape[2], value.shape[3]
-    if key.shape != (batch, heads, columns, depth) or value.shape != (batch, heads, columns, width):
+    shared, columns, width = key.shape[1], key.shape[2], value.shape[3]
+    grouped = heads == shared or (isinstance(heads, int) and isinstance(shared, int) and heads % max(shared, 1) == 0)
+    if not grouped or key.shape != (batch, shared, columns, depth) or value.shape != (batch, shared, columns, width):
         raise CompileError(f"{name} of {query.shape}, {key.shape}, {value.shape}", expected="equal stacks and depths")
     scores = (batch, heads, rows, columns)
     if len(types) == 4 and broadcast_shape(name, scores, types[3].shape) != scores:
@@ -44,6 +46,8 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 def _reference(
     attrs: Attrs, query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: np.ndarray | None = None
 ) -> np.ndarray:
+    groups = query.shape[1] // key.shape[1]
+    key, value = (np.repeat(x, groups, axis=1) for x in (key, value))
     scores = np.matmul(query, np.swapaxes(key, -1, -2)) * np.float32(attrs.scale)
     if mask is not None:
         scores = scores + mask
@@ -57,7 +61,8 @@ def _reference(
 
 def _compute(T: Any, attrs: Attrs, query: Any, key: Any, value: Any, mask: Any = None) -> Any:
     batch, heads, rows, depth = T.shape(query)
-    columns, width = T.shape(value)[2:]
+    shared, columns, width = T.shape(value)[1:]
+    groups = heads // shared if isinstance(heads, int) and isinstance(shared, int) else 1
     scores_shape = (batch, heads, rows, columns)
 
     def named(tensor: Any, name: str) -> Any:
@@ -68,8 +73,12 @@ def _compute(T: Any, attrs: Attrs, query: Any, key: Any, value: Any, mask: Any =
         given = mask
         mask = T.compute(scores_shape, lambda *i: broadcast_at(T, given, i, scores_shape), "attention_mask")
     k = T.reduce_axis(depth, "k")
+
+    def group(h: Any) -> Any:
+        return h if groups == 1 else T.floor_div(h, groups)
+
     products = T.compute(
-        scores_shape, lambda b, h, i, j: T.sum(query(b, h, i, k) * key(b, h, j, k), [k]), "attention_products"
+        scores_shape, lambda b, h, i, j: T.sum(query(b, h, i, k) * key(b, group(h), j, k), [k]), "attention_products"
     )
 
     def score(*index: Any) -> Any:
@@ -84,7 +93,7 @@ def _compute(T: Any, attrs: Attrs, query: Any, key: Any, value: Any, mask: Any =
     total = T.compute(row, lambda *r: T.sum(powers(*r, j[1]), [j[1]]), "attention_total")
     sums = T.compute(
         (*row, width),
-        lambda b, h, i, d: T.sum(powers(b, h, i, j[2]) * value(b, h, j[2], d), [j[2]]),
+        lambda b, h, i, d: T.sum(powers(b, h, i, j[2]) * value(b, group(h), j[2], d), [j[2]]),
         "attention_sums",
     )
 

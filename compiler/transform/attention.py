@@ -5,8 +5,10 @@ The result has the heads beside each other; the transpose behind it meets the mo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from ..relay.dimension import Dimension
 from ..relay.expr import Atom, Module
 from ..relay.types import TensorType
 from ..target import Target
@@ -45,24 +47,59 @@ class _Pattern:
             return None
         key = key if product.attrs.transpose_b else site.emit("transpose", key, axes=_SWAP)
         value = site.emit("transpose", value, axes=_SWAP) if site.attrs.transpose_b else value
+        key, value = _without_repeats(site, key, value)
         masks = [] if mask is None else [mask]
         attrs = {"scale": scale * first * second, "empty_rows": empty_rows}
         return site.emit("transpose", site.emit("nn.attention", query, key, value, *masks, **attrs), axes=_HEADS)
 
     def _fits(self, query: Atom, key: Atom, value: Atom, key_by_rows: bool, value_by_columns: bool) -> bool:
-        """Whole vectors, known sizes of heads, and the same heads in all three."""
+        """Known sizes of heads, and the same heads in all three."""
         types = [a.type for a in (query, key, value)]
         shapes = [t.shape for t in types if isinstance(t, TensorType) and t.dtype == "float32" and t.rank == 4]
         if len(shapes) != 3 or any(shape[:2] != shapes[0][:2] for shape in shapes):
             return False
         columns = shapes[1][2 if key_by_rows else 3], shapes[2][3 if value_by_columns else 2]
         depth, width = shapes[0][3], shapes[2][2 if value_by_columns else 3]
-        lanes = self.target.lanes()
-        return columns[0] == columns[1] and isinstance(depth, int) and isinstance(width, int) and width % lanes == 0
+        return columns[0] == columns[1] and isinstance(depth, int) and isinstance(width, int)
 
 
 def _is_matrix_product(site: Site) -> bool:
     return site.tensor.rank == 4 and site.attrs.out_dtype is None
+
+
+def _without_repeats(site: Site, key: Atom, value: Atom) -> tuple[Atom, Atom]:
+    """Keys and values before each of their heads was repeated for several of the query."""
+    sources = [_repeated(site, a) for a in (key, value)]
+    if sources[0] is None or sources[1] is None or _heads(sources[0]) != _heads(sources[1]):
+        return key, value
+    return sources[0], sources[1]
+
+
+def _heads(atom: Atom) -> Dimension:
+    assert isinstance(atom.type, TensorType)
+    return atom.type.shape[1]
+
+
+def _repeated(site: Site, atom: Atom) -> Atom | None:
+    """x in reshape(broadcast_to(reshape(x))), where that repeats the heads of x: (b, s, n, d) -> (b, s * g, n, d)."""
+    joined = site.definition(atom, "reshape")
+    spread = None if joined is None else joined.definition(joined.args[0], "broadcast_to")
+    parted = None if spread is None else spread.definition(spread.args[0], "reshape")
+    if joined is None or spread is None or parted is None:
+        return None
+    source = parted.args[0]
+    if not isinstance(source.type, TensorType) or source.type.rank != 4:
+        return None
+    batch, shared, *rest = source.type.shape
+    heads = joined.tensor.shape[1]
+    if not isinstance(heads, int) or not isinstance(shared, int) or heads % shared:
+        return None
+    matches = (
+        parted.tensor.shape == (batch, shared, 1, *rest)
+        and spread.tensor.shape == (batch, shared, heads // shared, *rest)
+        and joined.tensor.shape == (batch, heads, *rest)
+    )
+    return source if matches else None
 
 
 def _softmax(site: Site, atom: Atom) -> tuple[Site | None, bool]:
@@ -73,8 +110,21 @@ def _softmax(site: Site, atom: Atom) -> tuple[Site | None, bool]:
         return (softmax if site.uses(atom) == 1 else None), False
     condition, zero, other = chosen.args
     nan = site.definition(condition, "isnan")
-    matches = nan is not None and nan.args[0] is other and scalar_value(zero) == 0 and site.uses(other) == 2
-    return (site.definition(other, "nn.softmax") if matches and site.uses(atom) == 1 else None), True
+    matches = nan is not None and nan.args[0] is other and site.uses(other) == 2
+    softmax = site.definition(other, "nn.softmax")
+    if softmax is not None and not matches:  # ONNX's Attention asks the mask
+        matches = site.uses(other) == 1 and _is_empty(softmax, condition)
+    return (softmax if matches and scalar_value(zero) == 0 and site.uses(atom) == 1 else None), True
+
+
+def _is_empty(softmax: Site, condition: Atom) -> bool:
+    """Is a condition that the greatest number of each row of the mask is -inf?"""
+    _, mask = _without_mask(softmax, softmax.args[0])
+    equal = softmax.definition(condition, "equal")
+    if equal is None or mask is None or scalar_value(equal.args[1]) != -math.inf:
+        return False
+    greatest = equal.definition(equal.args[0], "max")
+    return greatest is not None and greatest.args[0] is mask
 
 
 def _without_mask(site: Site, atom: Atom) -> tuple[Atom, Atom | None]:

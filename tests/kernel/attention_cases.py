@@ -54,11 +54,37 @@ def _cross(g: Graph) -> list[Atom]:
     return [g("multiply", g("transpose", result, axes=(0, 2, 1, 3)), g.weights(80))]
 
 
+def _grouped(g: Graph, rows: int | str) -> list[Atom]:
+    """Two heads of keys for six of queries, repeated as exporters write it; a width with a narrower last vector."""
+    columns = Dim.symbol("M")
+    query, key, value = g.input(2, 6, rows, 20), g.input(2, 2, "M", 20), g.input(2, 2, "M", 21)
+
+    def repeated(x: Atom, size: int) -> Any:
+        parted = g("reshape", x, shape=(2, 2, 1, columns, size))
+        return g("reshape", g("broadcast_to", parted, shape=(2, 2, 3, columns, size)), shape=(2, 6, columns, size))
+
+    return [_attend(g, query, repeated(key, 20), repeated(value, 21), g.input(2, 1, rows, "M"))]
+
+
+def _narrow(g: Graph) -> list[Atom]:
+    """Heads that are narrower than a vector."""
+    return [_attend(g, g.input(1, 2, 9, 5), g.input(1, 2, 11, 5), g.input(1, 2, 11, 3))]
+
+
+def _one_row(g: Graph) -> list[Atom]:
+    """One query: its keys are not packed."""
+    return [_attend(g, g.input(2, 3, 1, 40), g.input(2, 3, "M", 40), g.input(2, 3, "M", 40), g.input(2, 1, 1, "M"))]
+
+
 _RULE = ("attention",)
 ATTENTION_CASES = [
     Case("attention", _masked, _RULE, {"N": (1, 2), "M": (1, 7, 17, 300)}),
     Case("attention_197", lambda g: _projected(g, 197, 3, 64), _RULE),
     Case("attention_symbolic", lambda g: _projected(g, "N", 2, 32), _RULE, {"N": (1, 2, 5, 16, 31, 63, 130)}),
     Case("attention_empty_rows", _empty_rows, _RULE),
+    Case("attention_grouped", lambda g: _grouped(g, "N"), _RULE, {"N": (1, 4, 5, 13), "M": (1, 17, 257)}),
+    Case("attention_grouped_rows", lambda g: _grouped(g, 7), _RULE, {"M": (3, 130)}),
+    Case("attention_narrow", _narrow, _RULE),
+    Case("attention_one_row", _one_row, _RULE, {"M": (1, 16, 97, 257)}),
     Case("attention_cross", _cross, _RULE, {"M": (1, 16, 97, 257)}),
 ]

@@ -2,7 +2,8 @@
 
 So do Milakov and Gimelshein (2018) and Dao et al. (2022). Scores, sums and results of a tile stay on the stack; nothing
 grows with the sequence. The keys are packed first, transposed into panels of columns; queries and values are read as
-they lie, through whatever slices and transposes stand before the operator.
+they lie, through whatever slices and transposes stand before the operator. Few queries (those of a model that writes
+one word after the other) are not worth packing: each is multiplied with the keys as they lie, by rows.
 
 With 12 heads, 128 tokens and a depth of 64 one Zen 4 core computes 91 GFLOP/s, exponentials not counted: 85 % of the
 time goes into the products, 8 % into packing.
@@ -28,6 +29,9 @@ _OPERANDS = ("attention_query", "attention_key", "attention_value", "attention_m
 _STAGES = (*_OPERANDS, "attention_products", "attention_scores", "attention_best", "attention_powers")
 _RESULTS = ("attention_total", "attention_sums")
 
+#: So many queries of a head are computed without packed keys.
+FEW_ROWS = 4
+
 #: Keys of a block, about: their scores lie in the L1 cache, and the results are scaled anew so much less often.
 BLOCK_KEYS = 128
 
@@ -43,6 +47,8 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     if set(blocks) - {*_STAGES, *_RESULTS} != {str(writer.name_hint)} or len(stages) != len(blocks) - 1:
         return None  # several results, or an epilogue with stages of its own
     kernel = _Attention(blocks, writer, float(lowered.anchor.attrs["scale"]), target, knobs)
+    if kernel.few is True:
+        return loops.with_body(sch.mod["main"], [kernel.compute()], [])
     return loops.with_body(sch.mod["main"], [kernel.pack(), kernel.compute()], [kernel.packed])
 
 
@@ -61,7 +67,13 @@ class _Attention:
         self._blocks, self._writer, self._scale = blocks, writer, scale
         extents = [loops.known(a.dom.extent) for a in blocks["attention_query"].iter_vars]
         self._batch, self._heads, self._rows, self._depth = extents
-        self._columns, self._width = (loops.known(a.dom.extent) for a in blocks["attention_value"].iter_vars[2:])
+        self._shared, self._columns, self._width = (
+            loops.known(a.dom.extent) for a in blocks["attention_value"].iter_vars[1:]
+        )
+        known = isinstance(self._heads, int) and isinstance(self._shared, int)
+        self._groups = self._heads // self._shared if known else 1
+        #: Are there few queries? An expression where only the run knows.
+        self.few = self._rows <= FEW_ROWS
         self._lanes = target.lanes()
         rows = self._rows if isinstance(self._rows, int) else Dim.symbol("rows")
         tile, block = panel_shape(rows if rows != 1 else 2, self._width, 1, target)
@@ -74,7 +86,7 @@ class _Attention:
         counts = [n for n in (1, 2, 4, 8) if n * block * 4 * self._tile <= STACK_BYTES]
         fitting = max([n for n in counts if n * block <= BLOCK_KEYS], default=1)
         self._together = knobs.choose("attention.panels", counts, fitting)
-        shape = [loops.index(e) for e in (self._batch, self._heads, self._panels, self._depth, block)]
+        shape = [loops.index(e) for e in (self._batch, self._shared, self._panels, self._depth, block)]
         self.packed = tirx.decl_buffer(shape, "float32", "attention_packed")
 
     def _operand(self, name: str, *indices: Any) -> Any:
@@ -98,27 +110,42 @@ class _Attention:
                     self._depth, lambda d: store(d, lane, self._operand("key", batch, head, first + lane, d)), "d"
                 )
 
+            def needed(count: Any) -> Any:
+                # No branch, which TVM would move out of the parallel loop.
+                return count if self.few is False else tirx.Select(self.few, loops.index(0), loops.index(count))
+
             def clear(lane: Any) -> Any:
                 return loops.serial(self._depth, lambda d: store(d, lane, _float(0)), "d")
 
             if isinstance(self._columns, int) and self._columns % self._block == 0:
-                return loops.serial(self._block, copy, "lane")
+                return loops.serial(needed(self._block), copy, "lane")
             count = tirx.min(loops.index(self._block), self._columns - first)
             return loops.sequence(
-                loops.serial(count, copy, "lane"),
-                loops.serial(self._block - count, lambda lane: clear(count + lane), "lane"),
+                loops.serial(needed(count), copy, "lane"),
+                loops.serial(needed(self._block - count), lambda lane: clear(count + lane), "lane"),
             )
 
-        return loops.parallel([self._batch, self._heads, self._panels], panel)
+        return loops.parallel([self._batch, self._shared, self._panels], panel)
 
     def compute(self) -> Any:
         """All tiles of queries."""
         tiles = loops.quotient_up(self._rows, self._tile)
 
         def task(batch: Any, head: Any, tile: Any) -> Any:
-            return loops.row_tile(
-                self._rows, self._tile, tile * self._tile, lambda row, rows: _Tile(self, batch, head, row, rows).all()
+            first = tile * self._tile
+            if self.few is True:
+                return each(batch, head, first)
+            tiled = loops.row_tile(
+                self._rows, self._tile, first, lambda row, rows: _Tile(self, batch, head, row, rows).all()
             )
+            if self.few is False:
+                return tiled
+            # Of many rows the last few, too: a condition that is the same for all tasks would be moved out of the loop.
+            return tirx.IfThenElse(self._rows - first <= FEW_ROWS, each(batch, head, first), tiled)
+
+        def each(batch: Any, head: Any, first: Any) -> Any:
+            count = tirx.min(loops.index(self._tile), loops.index(self._rows) - first)
+            return loops.serial(count, lambda r: _Row(self, batch, head, first + r, 1).all(), "row")
 
         return loops.parallel([self._batch, self._heads, tiles], task)
 
@@ -128,6 +155,7 @@ class _Tile:
 
     def __init__(self, kernel: _Attention, batch: Any, head: Any, row: Any, rows: int) -> None:
         self._kernel, self._batch, self._head, self._row, self._rows = kernel, batch, head, row, rows
+        self._group = head if kernel._groups == 1 else tirx.floordiv(head, kernel._groups)
         self._keys = kernel._together * kernel._block
         # One array for all: sums in one of their own LLVM would keep in registers, and the products want all of these.
         sizes = (self._keys, kernel._width, 1, 1, 1)
@@ -143,7 +171,7 @@ class _Tile:
             return loops.sequence(
                 self._best.store(r, lowest),
                 self._total.store(r, _float(0)),
-                self._along(k._width, lambda d: self._sums.store(r * k._width + d, _float(0))),
+                self._along(lambda d: self._sums.store(r * k._width + d, _float(0))),
             )
 
         return loops.sequence(
@@ -153,12 +181,13 @@ class _Tile:
             loops.serial(self._rows, self._finish, "r"),
         )
 
-    def _along(self, length: int, body: loops.Body) -> Any:
-        """A loop of vectors over a multiple of the lanes."""
-        lanes = self._kernel._lanes
-        return loops.serial(
-            length // lanes, lambda v: loops.vectorized(lanes, lambda lane: body(v * lanes + lane)), "v"
-        )
+    def _along(self, body: loops.Body) -> Any:
+        """Every element of a row of the result, in vectors."""
+
+        def vector(first: Any, lanes: int) -> Any:
+            return loops.vectorized(lanes, lambda lane: body(first + lane))
+
+        return loops.vectors(self._kernel._width, self._kernel._lanes, vector)
 
     def _keys_block(self, block: Any) -> Any:
         """Scores of one block of keys, their powers, and the sums with their values."""
@@ -169,12 +198,17 @@ class _Tile:
             count = self._keys
         elif isinstance(k._columns, int) and k._columns < self._keys:
             count = k._columns
-        panels = loops.quotient_up(count, k._block)
         return loops.sequence(
-            loops.serial(panels, lambda p: self._products(block * k._together + p, p), "panel"),
+            self._block_scores(block, first, count),
             loops.serial(self._rows, lambda r: self._powers(r, first, count), "r"),
             self._add_values(first, count),
         )
+
+    def _block_scores(self, block: Any, first: Any, count: Any) -> Any:
+        """Queries times the keys of a block."""
+        k = self._kernel
+        panels = loops.quotient_up(count, k._block)
+        return loops.serial(panels, lambda p: self._products(block * k._together + p, p), "panel")
 
     def _products(self, panel: Any, place: Any) -> Any:
         """Queries times one panel of keys."""
@@ -199,7 +233,7 @@ class _Tile:
         def add(d: Any) -> Any:
             def one(r: Any, lane: Any) -> Any:
                 query = k._operand("query", self._batch, self._head, self._row + r, d)
-                key = tirx.BufferLoad(k.packed, [self._batch, self._head, panel, d, lane])
+                key = tirx.BufferLoad(k.packed, [self._batch, self._group, panel, d, lane])
                 return sums.store(r * width + lane, sums.load(r * width + lane) + query * key)
 
             return self._each(vectors, one)
@@ -214,9 +248,9 @@ class _Tile:
             self._each(vectors, keep),
         )
 
-    def _each(self, vectors: int, body: Any) -> Any:
-        """Every row and vector, unrolled."""
-        lanes = self._kernel._lanes
+    def _each(self, vectors: int, body: Any, lanes: int = 0) -> Any:
+        """Every row and vector (of so many lanes; 0: of all), unrolled."""
+        lanes = lanes or self._kernel._lanes
 
         def vector(r: Any, v: Any) -> Any:
             return loops.vectorized(lanes, lambda lane: body(r, v * lanes + lane))
@@ -296,15 +330,20 @@ class _Tile:
     def _add_values(self, first: Any, count: Any) -> Any:
         """The values, weighted with the powers, to the faded sums."""
         k = self._kernel
+        whole = k._width // k._lanes * k._lanes
         statements = []
-        for start in range(0, k._width, k._block):
-            vectors = min(k._vectors, (k._width - start) // k._lanes)
-            statements.append(self._add_part(first, count, start, vectors))
+        for start in range(0, whole, k._block):
+            vectors = min(k._vectors, (whole - start) // k._lanes)
+            statements.append(self._add_part(first, count, start, vectors, k._lanes))
+        for lanes in [k._lanes >> n for n in range(1, k._lanes.bit_length())]:
+            if k._width & lanes:  # behind the wider ones
+                start = k._width & -2 * lanes
+                statements.append(self._add_part(first, count, start, 1, lanes))
         return loops.sequence(*statements)
 
-    def _add_part(self, first: Any, count: Any, start: int, vectors: int) -> Any:
+    def _add_part(self, first: Any, count: Any, start: int, vectors: int, lanes: int) -> Any:
         k = self._kernel
-        width = vectors * k._lanes
+        width = vectors * lanes
         sums = loops.Local(self._rows * width, "weighted", registers=True)
 
         def begin(r: Any, lane: Any) -> Any:
@@ -312,17 +351,20 @@ class _Tile:
 
         def add(j: Any) -> Any:
             def one(r: Any, lane: Any) -> Any:
-                value = k._operand("value", self._batch, self._head, first + j, lane + start)
+                value = k._operand("value", self._batch, self._group, first + j, lane + start)
                 here = r * width + lane
                 return sums.store(here, sums.load(here) + self._scores.load(r * self._keys + j) * value)
 
-            return self._each(vectors, one)
+            return self._each(vectors, one, lanes)
 
         def keep(r: Any, lane: Any) -> Any:
             return self._sums.store(r * k._width + start + lane, sums.load(r * width + lane))
 
         return loops.sequence(
-            sums.allocation, self._each(vectors, begin), loops.serial(count, add, "j"), self._each(vectors, keep)
+            sums.allocation,
+            self._each(vectors, begin, lanes),
+            loops.serial(count, add, "j"),
+            self._each(vectors, keep, lanes),
         )
 
     def _finish(self, r: Any) -> Any:
@@ -336,7 +378,34 @@ class _Tile:
             loads = {totals: self._total.load(r), sums: self._sums.load(r * k._width + d)}
             return loops.substitute(k._writer.body, values, loads)
 
-        return self._along(k._width, element)
+        return self._along(element)
+
+
+class _Row(_Tile):
+    """One query, times keys that are not packed."""
+
+    def _block_scores(self, block: Any, first: Any, count: Any) -> Any:
+        k = self._kernel
+        part = loops.Local(k._lanes, "product", registers=True)
+
+        def term(key: Any, d: Any) -> Any:
+            query = k._operand("query", self._batch, self._head, self._row, d)
+            return query * k._operand("key", self._batch, self._group, first + key, d)
+
+        def product(key: Any) -> Any:
+            def add(start: Any, lanes: int) -> Any:
+                return loops.vectorized(
+                    lanes, lambda lane: part.store(lane, part.load(lane) + term(key, start + lane)), "lane"
+                )
+
+            return loops.sequence(
+                loops.vectorized(k._lanes, lambda lane: part.store(lane, _float(0))),
+                loops.vectors(k._depth, k._lanes, add),
+                *_fold(part, k._lanes, lambda x, y: x + y),
+                self._scores.store(key, part.load(0)),
+            )
+
+        return loops.sequence(part.allocation, loops.serial(count, product, "key"))
 
 
 def _fold(array: loops.Local, lanes: int, combine: Callable[[Any, Any], Any]) -> list[Any]:
