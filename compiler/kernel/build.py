@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -22,10 +21,12 @@ from .loop_guards import bound_loops
 from .lower_dots import lower_dots
 from .lower_math import lower_math, register_math
 from .narrow_floats import lower_narrow_floats
+from .prefetch import lower_prefetches
 from .tvm_api import (
     EXACT_ARRAYS,
     INPLACE,
     TvmTarget,
+    element_bytes,
     s_tir_transform,
     structural_map,
     structural_walk,
@@ -34,8 +35,10 @@ from .tvm_api import (
     tvm,
 )
 
-#: Temporaries inside of loops stay on the stack: at most so many bytes with an operating system, and without.
+#: Temporaries inside of loops stay on the stack: what schedules plan with, and how large one may be at most, with an
+#: operating system and without.
 STACK_BYTES = 1 << 16
+MOST_STACK_BYTES = 1 << 17
 BARE_STACK_BYTES = 256
 #: And those outside of loops, where they are no larger than this.
 LOCAL_BYTES = 256
@@ -83,7 +86,9 @@ def _pass_list(target: Target) -> Any:
             _T.StmtSimplify(),
             _T.RemoveNoOp(),
             _prim_func_pass(bound_loops),
-            _prim_func_pass(partial(lower_dots, target=target)),  # it looks at indices, which the next pass hides
+            # These look at indices, which the next pass hides.
+            _prim_func_pass(partial(lower_dots, target=target)),
+            _prim_func_pass(lower_prefetches),
             _T.CommonSubexprElim(),
             _T.FP8ComputeLegalize(),
         ]
@@ -169,7 +174,7 @@ def _lower(
         name = phase_symbol(symbol, index)
         statements = truncate_indices(statements, list(variables.values()))
         functions[name] = _raw_function(
-            func, variables, workspaces, statements, name, STACK_BYTES if target.hosted else BARE_STACK_BYTES
+            func, variables, workspaces, statements, name, MOST_STACK_BYTES if target.hosted else BARE_STACK_BYTES
         )
         phase_tasks.append(None if tasks is None else to_dimension(tasks, bound))
     module = tvm.IRModule(functions)
@@ -245,10 +250,7 @@ def _buffer_bytes(buffer: Any, bound: Mapping[str, Any] = MappingProxyType({})) 
     size: Dimension = 1
     for extent in buffer.shape:
         size = size * to_dimension(extent, bound)
-    dtype = str(buffer.dtype)
-    bits = 8 if dtype == "bool" else int(re.search(r"(\d+)(x\d+)?$", dtype).group(1))  # type: ignore[union-attr]
-    lanes = re.search(r"x(\d+)$", dtype)
-    return size * (max(1, bits // 8) * (int(lanes.group(1)) if lanes else 1))
+    return size * element_bytes(buffer)
 
 
 def to_dimension(expr: Any, bound: Mapping[str, Any] = MappingProxyType({})) -> Dimension:

@@ -5,6 +5,7 @@ TVM 0.27 is imported on first use of this module (1.3 s); nothing that a user wa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -318,6 +319,14 @@ def dtype_of(value: Any) -> str:
     """Element type of a tensor or a scalar expression."""
     dtype = getattr(value, "dtype", None)
     return str(dtype if dtype is not None else value.ty)
+
+
+def element_bytes(buffer: Any) -> int:
+    """Bytes of an element of a buffer, which may be a vector; less than a byte takes a whole one."""
+    dtype = dtype_of(buffer)
+    base, _, lanes = dtype.partition("x")
+    bits = 8 if base == "bool" else int(re.search(r"\d+$", base).group(0))  # type: ignore[union-attr]
+    return max(1, bits // 8) * int(lanes or 1)
 
 
 def placeholder(shape: Sequence[Any], dtype: str, name: str) -> Any:

@@ -10,8 +10,12 @@ with n*n instead of 9*m*m multiplications: a quarter for m = 4, 4/9 for m = 2 (L
 
 Data is blocked, (N, I/ib, H, W, ib), see `layout`. The weights are transformed already (`transform_weights`):
 (O/ob, n, n, I/ib, ib, ob). The optional bias is (O/ob, ob). `padding` surrounds the data so that whole tiles can be
-read; of what they give, `sizes` (height, width) is the result. A `group` of so many rows and columns of tiles is
-computed together, unless a tuning record says otherwise; they divide the numbers of tiles.
+read; of what they give, `sizes` (height, width) is the result.
+
+How it is computed, unless a tuning record says otherwise: a `group` of so many rows and columns of tiles at a time
+(they divide the numbers of tiles), and of the group, `together` tiles in registers. Where these don't divide the group,
+its last tile is computed again and again to fill up. `fused`: the group's data is transformed where it is multiplied,
+by the same task; else all data is transformed before. The result does not depend on any of these.
 
 In float32 the result differs more from the exact sum than the direct one does, since terms of different size meet in
 the transforms; see the README for bounds that were measured.
@@ -19,7 +23,8 @@ the transforms; see the README for bounds that were measured.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -33,8 +38,11 @@ from .layout import block_array, unblock_array
 from .nn_conv_blocked import pack_weights
 from .window import pad_array, pad_stage
 
-#: Bytes of a group's products, which lie on the stack: a tuner tries no larger groups.
-MOST_BYTES = 1 << 16
+#: Bytes of a group's products, and of its transformed data, that may lie on the stack.
+MOST_BYTES = 1 << 17
+#: Tiles in registers that a tuner tries, and the part of them that may be there to fill up.
+MOST_TOGETHER = 28
+MOST_WASTE = 0.15
 
 #: By m: B^T, G, A^T.
 _MATRICES: dict[int, tuple[list[list[float]], list[list[float]], list[list[float]]]] = {
@@ -99,6 +107,8 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         raise CompileError(f"nn.conv_winograd: bias {types[2].shape}", expected=f"({chunks}, {out_block})")
     if any(-(-size // attrs.tile) % group for size, group in zip(attrs.sizes, attrs.group, strict=True)):
         raise CompileError(f"nn.conv_winograd of {attrs.sizes} by groups of {attrs.group} tiles", expected="divisors")
+    if not 1 <= attrs.together <= attrs.group[0] * attrs.group[1]:
+        raise CompileError(f"nn.conv_winograd: {attrs.together} of {attrs.group} tiles", expected="1 to all of them")
     for size, dim, before, after in zip(
         attrs.sizes, data.shape[2:4], attrs.padding[:2], attrs.padding[2:], strict=True
     ):
@@ -160,14 +170,41 @@ def _pick(T: Any, index: Any, values: Sequence[Any]) -> Any:
     return result
 
 
-def _choose_group(T: Any, attrs: Attrs, height: int, width: int, block: int) -> tuple[int, int]:
-    """Rows and columns of tiles that are computed together."""
-    rows, columns = (-(-size // attrs.tile) for size in (height, width))
-    whole = ((r, c) for r in range(1, rows + 1) for c in range(1, columns + 1) if rows % r == 0 and columns % c == 0)
-    most = MOST_BYTES // ((attrs.tile + 2) ** 2 * block * 4)
-    options = {group for group in whole if group[0] * group[1] <= most}
-    chosen: tuple[int, int] = T.knobs.choose("winograd.group", sorted({*options, attrs.group}), attrs.group)
-    return chosen
+def product_bytes(tile: int, count: int, together: int, block: int) -> int:
+    """Bytes of the products of a group of so many tiles with a block of channels."""
+    return (tile + 2) ** 2 * filled_up(count, together) * block * 4
+
+
+def filled_up(count: int, together: int) -> int:
+    """The next multiple."""
+    return -(-count // together) * together
+
+
+def whole_groups(sizes: Sequence[int], tile: int) -> list[tuple[int, int]]:
+    """Rows and columns of tiles that can be a group."""
+    rows, columns = (-(-size // tile) for size in sizes)
+    return [(r, c) for r in range(1, rows + 1) for c in range(1, columns + 1) if rows % r == 0 and columns % c == 0]
+
+
+def possible_together(count: int) -> list[int]:
+    """How many tiles of a group can be in registers."""
+    every = range(1, min(count, MOST_TOGETHER) + 1)
+    return [n for n in every if filled_up(count, n) <= (1 + MOST_WASTE) * count]
+
+
+def _choose_tiles(T: Any, attrs: Attrs, sizes: Sequence[int], block: int) -> tuple[int, int, int]:
+    """Rows and columns of tiles of a group, and how many are together in registers."""
+
+    def fits(group: tuple[int, int], together: int) -> bool:
+        return product_bytes(attrs.tile, group[0] * group[1], together, block) <= MOST_BYTES
+
+    options = {group for group in whole_groups(sizes, attrs.tile) if fits(group, 1)}
+    group: tuple[int, int] = T.knobs.choose("winograd.group", sorted({*options, attrs.group}), attrs.group)
+    count = group[0] * group[1]
+    usual = attrs.together if group == attrs.group else max(n for n in possible_together(count) if n <= attrs.together)
+    possible = {n for n in possible_together(count) if fits(group, n)}
+    together: int = T.knobs.choose("winograd.together", sorted({*possible, usual}), usual)
+    return (*group, together)
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
@@ -177,40 +214,46 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
     chunks, _, _, in_chunks, in_block, out_block = T.shape(weights)
     batch, _, height, width, _ = T.result_shape()
-    high, wide = _choose_group(T, attrs, height, width, out_block)
+    high, wide, together = _choose_tiles(T, attrs, (height, width), out_block)
     groups = (batch, -(-height // tile) // high, -(-width // tile) // wide)
-    tiles = high * wide
+    count = high * wide
+    # The tiles of a group are one axis, cut into parts here: the schedule takes parts as they are.
+    parts = (-(-count // together), together)
 
-    def transformed_rows(n: Any, gy: Any, gx: Any, c: Any, t: Any, i: Any, b: Any, lane: Any) -> Any:
+    def transformed_rows(n: Any, gy: Any, gx: Any, c: Any, p: Any, q: Any, i: Any, b: Any, lane: Any) -> Any:
+        t = p * together + q
+        if count % together:
+            t = T.minimum(t, count - 1)
         row = (gy * high + T.floor_div(t, wide)) * tile
         column = (gx * wide + T.floor_mod(t, wide)) * tile
         window = [padded(n, c, row + a, column + b, lane) for a in range(points)]
         return _pick(T, i, _transform_input(T, tile, window))
 
-    half = T.compute((*groups, in_chunks, tiles, points, points, in_block), transformed_rows, "winograd_input_rows")
+    half = T.compute((*groups, in_chunks, *parts, points, points, in_block), transformed_rows, "winograd_input_rows")
 
-    def transformed(n: Any, gy: Any, gx: Any, i: Any, j: Any, c: Any, t: Any, lane: Any) -> Any:
-        return _pick(T, j, _transform_input(T, tile, [half(n, gy, gx, c, t, i, b, lane) for b in range(points)]))
+    def transformed(n: Any, gy: Any, gx: Any, i: Any, j: Any, c: Any, p: Any, q: Any, lane: Any) -> Any:
+        return _pick(T, j, _transform_input(T, tile, [half(n, gy, gx, c, p, q, i, b, lane) for b in range(points)]))
 
-    inputs = T.compute((*groups, points, points, in_chunks, tiles, in_block), transformed, "winograd_input")
+    inputs = T.compute((*groups, points, points, in_chunks, *parts, in_block), transformed, "winograd_input")
     chunk, channel = T.reduce_axis(in_chunks, "icc"), T.reduce_axis(in_block, "ic")
 
-    # One axis for the tiles of a group: the schedule cuts it as it likes.
-    def product(n: Any, gy: Any, gx: Any, k: Any, i: Any, j: Any, t: Any, lane: Any) -> Any:
-        value = inputs(n, gy, gx, i, j, chunk, t, channel) * weights(k, i, j, chunk, channel, lane)
+    def product(n: Any, gy: Any, gx: Any, k: Any, i: Any, j: Any, p: Any, q: Any, lane: Any) -> Any:
+        value = inputs(n, gy, gx, i, j, chunk, p, q, channel) * weights(k, i, j, chunk, channel, lane)
         return T.sum(value, [chunk, channel])
 
-    products = T.compute((*groups, chunks, points, points, tiles, out_block), product, "winograd_product")
+    products = T.compute((*groups, chunks, points, points, *parts, out_block), product, "winograd_product")
 
     def output_rows(n: Any, gy: Any, gx: Any, k: Any, t: Any, i: Any, b: Any, lane: Any) -> Any:
-        return _pick(T, i, _transform_output(T, tile, [products(n, gy, gx, k, a, b, t, lane) for a in range(points)]))
+        place = (T.floor_div(t, together), T.floor_mod(t, together))
+        column = [products(n, gy, gx, k, a, b, *place, lane) for a in range(points)]
+        return _pick(T, i, _transform_output(T, tile, column))
 
-    half_out = T.compute((*groups, chunks, tiles, tile, points, out_block), output_rows, "winograd_output_rows")
+    half_out = T.compute((*groups, chunks, count, tile, points, out_block), output_rows, "winograd_output_rows")
 
     def output(n: Any, gy: Any, gx: Any, k: Any, t: Any, i: Any, j: Any, lane: Any) -> Any:
         return _pick(T, j, _transform_output(T, tile, [half_out(n, gy, gx, k, t, i, b, lane) for b in range(points)]))
 
-    result = T.compute((*groups, chunks, tiles, tile, tile, out_block), output, "winograd_output")
+    result = T.compute((*groups, chunks, count, tile, tile, out_block), output, "winograd_output")
 
     def untile(n: Any, k: Any, y: Any, x: Any, lane: Any) -> Any:
         row, column = T.floor_div(y, tile), T.floor_div(x, tile)
@@ -222,10 +265,50 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     return T.compute(T.result_shape(), untile, "winograd_untile")
 
 
+class _Counted:
+    """Counts additions, subtractions and multiplications of numbers of its kind."""
+
+    total = 0
+
+    def _count(self, other: object) -> _Counted:
+        _Counted.total += 1
+        return self
+
+    __add__ = __sub__ = __mul__ = _count
+
+
+class _Counting:
+    """What the transforms ask of tensor expressions."""
+
+    @staticmethod
+    def const(value: float, dtype: str) -> _Counted:
+        return _Counted()
+
+
+def _operations(transform: Callable[..., list[Any]], tile: int) -> int:
+    """Additions and multiplications of a transform of so many columns, then of the rows of what they gave."""
+    points = tile + 2
+    before, numbers = _Counted.total, [_Counted()] * points
+    rows = len(transform(_Counting, tile, numbers))
+    return (_Counted.total - before) * (points + rows)
+
+
+@cache
+def transform_operations(tile: int) -> tuple[int, int]:
+    """Additions and multiplications of the transforms, of the data and back, of one tile and one channel."""
+    return _operations(_transform_input, tile), _operations(_transform_output, tile)
+
+
 def _multiply_adds(attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> Dimension:
-    """Those of the products, without the transforms: each tile takes every weight once."""
+    """Those of the products (each tile takes every weight once), and two operations of the transforms count as one.
+
+    Tiles that fill up do not count.
+    """
     rows, columns = (-(-size // attrs.tile) for size in attrs.sizes)
-    return args[0].shape[0] * args[1].size * (rows * columns)
+    chunks, _, _, in_chunks, in_block, out_block = args[1].shape
+    of_data, back = transform_operations(attrs.tile)
+    transforms = (of_data * in_chunks * in_block + back * chunks * out_block) // 2
+    return args[0].shape[0] * (rows * columns) * (args[1].size + transforms)
 
 
 register(
@@ -235,7 +318,14 @@ register(
         _relation,
         _reference,
         _compute,
-        attributes={"tile": REQUIRED, "group": (1, 1), "padding": REQUIRED, "sizes": REQUIRED},
+        attributes={
+            "tile": REQUIRED,
+            "group": (1, 1),
+            "together": 1,
+            "fused": False,
+            "padding": REQUIRED,
+            "sizes": REQUIRED,
+        },
         multiply_adds=_multiply_adds,
     )
 )

@@ -6,14 +6,23 @@ instead of 9. A model of the time decides; ``--no-winograd`` keeps the direct su
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from .. import op as relay_op
 from ..op.nn_conv_blocked import unpack_weights
-from ..op.nn_conv_winograd import padding_of_tiles, transform_weights
+from ..op.nn_conv_winograd import (
+    MOST_BYTES,
+    filled_up,
+    padding_of_tiles,
+    possible_together,
+    product_bytes,
+    transform_weights,
+    whole_groups,
+)
 from ..relay.dimension import Dimension
 from ..relay.expr import Binding, Call, Constant, Function, Module
 from ..relay.types import TensorType
@@ -22,8 +31,6 @@ from .base import Pass, PassContext, map_functions, map_subfunctions
 
 #: Channels that the transform of the data works on at once, in a vector.
 LEAST_BLOCK = 4
-#: Tiles of a group: the products of 28 tiles with 16 channels take 64 KB.
-MOST_TILES = 28
 
 
 def _run(module: Module, context: PassContext) -> Module:
@@ -60,12 +67,15 @@ def _convert(call: Call, result: Any, target: Target) -> Call | None:
     best = min((0, 2, 4), key=lambda m: _time(m, batch, sizes, in_channels, out_channels, target))
     if best == 0:
         return None
+    cut = _divide(best, sizes, in_channels, out_channels, out_block, target)
     transformed = transform_weights(unpack_weights(weights.array), best, in_block, out_block)
     full = relay_op.complete_attrs(
         relay_op.get("nn.conv_winograd"),
         {
             "tile": best,
-            "group": _group(best, sizes, in_channels, out_block, target),
+            "group": cut.group,
+            "together": cut.together,
+            "fused": cut.fused,
             "padding": padding_of_tiles(sizes, data_sizes, attrs.padding[:2], best),
             "sizes": sizes,
         },
@@ -79,34 +89,96 @@ def _numbers(sizes: Sequence[Dimension]) -> tuple[int, ...] | None:
     return numbers if len(numbers) == len(sizes) else None
 
 
-def _group(tile: int, sizes: tuple[int, ...], in_channels: int, out_block: int, target: Target) -> tuple[int, int]:
-    """Rows and columns of tiles to compute together.
+@dataclass(frozen=True)
+class _Division:
+    """How a convolution is cut: tiles of a group, how many of them in registers, and where its data is transformed."""
 
-    As many as fill the registers with sums; their data shall stay in the second cache. Of equal ones the larger (each
-    group loads all weights), but what is between the transforms shall stay in the first one.
-    """
-    rows, columns = (-(-s // tile) for s in sizes)
-    most = max(1, target.l2_bytes * 3 // 4 // ((tile + 2) ** 2 * in_channels * 4))
-    registers = max(4, (target.vector_registers - 4) // max(1, out_block // target.lanes()))
+    group: tuple[int, int]
+    together: int
+    fused: bool
 
-    def rate(group: tuple[int, int]) -> tuple[bool, int, int]:
-        count = group[0] * group[1]
-        together = max(d for d in range(1, count + 1) if count % d == 0 and d <= registers)
-        return count <= most, min(together, 8), count
-
-    options = [(r, c) for r in _divisors(rows) for c in _divisors(columns) if r * c <= MOST_TILES]
-    return max(options, key=rate)
+    @property
+    def count(self) -> int:
+        return self.group[0] * self.group[1]
 
 
-def _divisors(number: int) -> list[int]:
-    return [d for d in range(1, number + 1) if number % d == 0]
+#: More tiles in registers must gain more than this: fewer leave more of the first cache to the weights.
+_WORTH = 1.03
+
+
+def _divide(
+    tile: int, sizes: tuple[int, ...], in_channels: int, out_channels: int, out_block: int, target: Target
+) -> _Division:
+    """What is probably fastest."""
+    points, chunks = (tile + 2) ** 2, -(-out_channels // out_block)
+    vectors = max(1, out_block // target.lanes())
+    weights = points * in_channels * out_channels * 4
+    whole = points * in_channels * 4 * math.prod(-(-s // tile) for s in sizes)
+
+    def groups(cut: _Division) -> int:
+        return math.prod(-(-s // tile) // part for s, part in zip(sizes, cut.group, strict=True))
+
+    def data(cut: _Division) -> int:
+        """Bytes of the transformed data of a group."""
+        return points * filled_up(cut.count, cut.together) * in_channels * 4
+
+    def is_possible(cut: _Division) -> bool:
+        if product_bytes(tile, cut.count, cut.together, out_block) > MOST_BYTES:
+            return False
+        # In one phase the groups alone are the tasks, and each takes all weights, which shall stay in the second cache.
+        small = data(cut) <= MOST_BYTES and data(cut) + weights <= target.l2_bytes
+        return not cut.fused or (small and groups(cut) >= ENOUGH_TASKS)
+
+    def time(cut: _Division) -> float:
+        """Estimate, in products of one pair of channels at one point, of which vectors do several.
+
+        The group's data is read once for each block of channels of the result, from the second cache if it fits there;
+        the weights once for each group. What is transformed before is written and read, if it is much.
+        """
+        busy = min(1.0, cut.together * vectors / SUMS)  # sums of too few tiles wait for each other
+        parts = filled_up(cut.count, cut.together) // cut.together
+        starting = chunks * _STARTING * target.lanes()
+        work = points * parts * (in_channels * out_channels * cut.together / busy + starting)
+        moved = chunks * data(cut) if data(cut) > target.l2_bytes * 3 // 4 else 0
+        if groups(cut) > 1 and weights + data(cut) > target.l2_bytes:
+            moved += weights
+        before = 2 * whole if not cut.fused and whole > target.l2_bytes * 3 // 4 else 0
+        each = max(work, moved / _BYTES_PER_PRODUCT_FROM_L3) + moved / _BYTES_PER_PRODUCT_FROM_L3 / 4
+        return groups(cut) * each + before / _BYTES_PER_PRODUCT_FROM_L3
+
+    registers = max(1, (target.vector_registers - 4) // vectors)
+    cuts = [
+        _Division(group, together, fused)
+        for group in whole_groups(sizes, tile)
+        for together in possible_together(group[0] * group[1])
+        if together <= registers
+        for fused in (False, True)
+    ]
+    times = {cut: time(cut) for cut in cuts if is_possible(cut)}
+    best = min(times, key=lambda cut: (times[cut], -cut.count, -cut.group[1]))
+    close = [
+        cut
+        for cut, taken in times.items()
+        if (cut.group, cut.fused) == (best.group, best.fused) and taken <= _WORTH * times[best]
+    ]
+    return min(close, key=lambda cut: cut.together)
+
+
+#: Sums that hide the latency of multiply-adds.
+SUMS = 7
+#: Tasks that are enough for the threads.
+ENOUGH_TASKS = 8
+#: Vector operations that beginning and ending a matrix product cost.
+_STARTING = 16
+#: Bytes that come from the last cache while a core does one multiplication: some 30 GB/s at 59 of them in a ns.
+_BYTES_PER_PRODUCT_FROM_L3 = 0.5
 
 
 def _time(tile: int, batch: int, sizes: tuple[int, ...], in_channels: int, out_channels: int, target: Target) -> float:
     """Estimate, in vector operations. Tile 0: the direct sum.
 
     A vector multiply-add, addition or move counts 1; weights that are too large for the second cache count by the time
-    in which they come from the third one or from memory.
+    in which they come from memory.
     """
     lanes = target.lanes()
     height, width = sizes
@@ -127,10 +199,11 @@ _OUTPUT = {2: 80, 4: 260}
 
 def _transfer(weights: int, target: Target) -> float:
     """Vector operations that take as long as loading so many numbers."""
-    return weights * 4 / _BYTES_PER_OPERATION if weights * 4 > target.l2_bytes else 0
+    return weights * 4 / (_BYTES_PER_PRODUCT * target.lanes()) if weights * 4 > target.l2_bytes else 0
 
 
-#: Bytes that come from memory while a core does one vector operation: some 16 GB/s at 3.7 GHz.
-_BYTES_PER_OPERATION = 4.5
+#: Bytes that come from memory while a core does one multiplication: some 16 GB/s at 59 of them in a ns, be it one
+#: vector of 512 bits a cycle or two of 256.
+_BYTES_PER_PRODUCT = 0.28
 
 winograd = Pass("winograd", 3, _run)

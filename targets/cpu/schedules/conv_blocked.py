@@ -16,6 +16,7 @@ from onnxc.target import Target
 from . import blocks as b
 from .conv_tiles import accumulate, find_convolution, is_cut, is_depthwise, tile_pixels, tile_unknown_rows
 from .generic import schedule_elementwise
+from .streams import prefetch
 from .tiles import accumulators, pixel_tile, pixel_tiles, usual_pixel_tile
 
 #: Sums that hide the latency of additions: 4 cycles, 2 additions a cycle.
@@ -37,7 +38,9 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     conv, writer = found
     name = b.name_of(sch, conv)
     spatial = tile_unknown_rows(sch, conv, writer) if is_cut(sch, conv) else _tile(sch, conv, writer, target, knobs)
-    accumulate(sch, conv, spatial, _steps(sch, conv, knobs))
+    loop = accumulate(sch, conv, spatial, _steps(sch, conv, knobs))
+    if not is_depthwise(sch, conv):
+        prefetch(sch, loop, lowered, target, knobs, "conv.prefetch")
     return b.always(sch.mod["main"], [name])  # whole tiles are computed
 
 

@@ -78,10 +78,11 @@ def tile_pixels(sch: Any, conv: Any, writer: Any, tile: Sequence[int], together:
     return len(spatial)
 
 
-def accumulate(sch: Any, conv: Any, spatial: int, steps: int = 1) -> None:
+def accumulate(sch: Any, conv: Any, spatial: int, steps: int = 1) -> Any:
     """Order the loops of the tile: reduction outside, then pixels and blocks (unrolled), then lanes (vectorised).
 
     `spatial` axes lie in a tile; so many `steps` of the last reduction are unrolled, and a depthwise window whole.
+    Returns the innermost loop of the reduction that is not unrolled by steps.
     """
     loops = list(sch.get_loops(conv))
     batch, chunk, *rest = loops[len(loops) - len(list(sch.get(conv).iter_vars)) :]
@@ -101,3 +102,4 @@ def accumulate(sch: Any, conv: Any, spatial: int, steps: int = 1) -> None:
     if is_depthwise(sch, conv):
         for loop in reduced:
             sch.unroll(loop)
+    return reduced[-2 if steps > 1 else -1]
