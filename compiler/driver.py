@@ -32,7 +32,7 @@ from .kernel.kernel import Kernel
 from .op.custom import custom_of
 from .relay.dimension import Dim
 from .relay.expr import Call, Function, Module, all_bindings
-from .relay.types import DTYPES, OpenTensorType, OptionalType, SequenceType, TensorType, TupleType, Type
+from .relay.types import OptionalType, SequenceType, TensorType, TupleType, Type
 from .store import Store, user_store
 from .target import Target
 from .transform.pipeline import PassContext, run_pipeline
@@ -252,17 +252,12 @@ def check_types(module: Module) -> None:
                 _check_type(var.type)
 
 
-def _check_type(type_: Type | OpenTensorType) -> None:
+def _check_type(type_: Type) -> None:
     if isinstance(type_, TupleType):
         for field_type in type_.fields:
             _check_type(field_type)
         return
     if isinstance(type_, (SequenceType, OptionalType)):
-        _check_type(type_.element)
-        return
-    if isinstance(type_, OpenTensorType):
-        if DTYPES[type_.dtype][1] < 8:
-            raise CompileError(f"a sequence or an optional of {type_.dtype}", expected="elements of a byte or more")
         return
     if not isinstance(type_, TensorType):
         raise CompileError(f"a value of type {type_}", expected="a tensor", remedy="convert it outside the model")

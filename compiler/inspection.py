@@ -166,15 +166,21 @@ def _bits(data_type: int) -> int:
 
 
 def _value(value: onnx.ValueInfoProto) -> dict[str, Any]:
-    tensor = value.type.tensor_type
+    type_, kind = value.type, ""
+    while (wrapper := type_.WhichOneof("value")) in ("sequence_type", "optional_type"):
+        kind += "optional " if wrapper == "optional_type" else "sequence of "
+        type_ = type_.optional_type.elem_type if wrapper == "optional_type" else type_.sequence_type.elem_type
+    tensor = type_.tensor_type
     shape = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in tensor.shape.dim]
     try:
         dtype = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
     except ValueError:
         dtype = f"element type {tensor.elem_type}"
-    if not value.type.HasField("tensor_type"):
-        dtype = str(value.type.WhichOneof("value") or "no type")
-    return {"name": value.name, "dtype": dtype, "shape": shape}
+    if not type_.HasField("tensor_type"):
+        dtype = str(type_.WhichOneof("value") or "no type")
+    elif kind and not tensor.HasField("shape"):
+        shape = ["..."]
+    return {"name": value.name, "dtype": f"{kind}{dtype}", "shape": shape}
 
 
 def _typed(name: str, type_: Type) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +14,19 @@ from ..artifact.staging import staged
 from ..diagnostics import CompileError
 from ..runtime_stub.library import TensorInfo
 
+#: What a file calls a tensor in a sequence (``name[0]``, ``name[1]``, ...), an empty sequence, and no value.
+_PLACE = re.compile(r"(?P<name>.*)\[(?P<place>\d+|empty|none)\]", re.DOTALL)
 
-def read_arrays(texts: Iterable[str], tensors: Sequence[TensorInfo]) -> dict[str, np.ndarray]:
+
+def read_arrays(texts: Iterable[str], tensors: Sequence[TensorInfo]) -> dict[str, Any]:
     """Values of inputs.
 
     Parameters
     ----------
     texts : iterable of str
         Each the path of an .npz file whose arrays have the names of inputs; ``name=path`` of an .npy file; or, where
-        there is one input only, the path of an .npy file.
+        there is one input only, the path of an .npy file. Tensors in a sequence have the names ``name[0]``,
+        ``name[1]``, ...; ``name[empty]`` is an empty sequence and ``name[none]`` no value, whatever array they are.
     tensors : sequence of TensorInfo
         The inputs.
 
@@ -30,7 +36,9 @@ def read_arrays(texts: Iterable[str], tensors: Sequence[TensorInfo]) -> dict[str
         A file cannot be read, or there is no such input.
     """
     names = [tensor.name for tensor in tensors]
-    found: dict[str, np.ndarray] = {}
+    values = {tensor.name for tensor in tensors if tensor.is_sequence or tensor.is_optional}
+    found: dict[str, Any] = {}
+    places: dict[str, dict[int, np.ndarray]] = {}
     for text in texts:
         name, path = _split(text, names)
         loaded = _load(path)
@@ -38,12 +46,29 @@ def read_arrays(texts: Iterable[str], tensors: Sequence[TensorInfo]) -> dict[str
         if isinstance(loaded, dict) and name:
             raise CompileError(f"--input {text}: '{path}' holds several arrays", expected="an .npy file after a name")
         for key, array in arrays.items():
+            part = None if key in names else _PLACE.fullmatch(key)
+            if part is not None and part["name"] in values:
+                name, place = part["name"], part["place"]
+                if place == "none":
+                    found[name] = None
+                    continue
+                elements = places.setdefault(name, {})
+                if place != "empty":
+                    elements[int(place)] = array
+                continue
             if key not in names:
                 raise CompileError(
                     f"--input {text}: the model has no input '{key}'",
                     expected=f"one of: {', '.join(names) or 'none, it has no inputs'}",
                 )
             found[key] = array
+    for name, elements in places.items():
+        if sorted(elements) != list(range(len(elements))):
+            raise CompileError(
+                f"--input: the sequence '{name}' has the places {', '.join(map(str, sorted(elements)))}",
+                expected=f"'{name}[0]' and so on, without a gap",
+            )
+        found[name] = [elements[place] for place in range(len(elements))]
     return found
 
 
@@ -80,13 +105,18 @@ def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
         ) from error
 
 
-def random_arrays(tensors: Iterable[TensorInfo], dims: Mapping[str, int], seed: int) -> dict[str, np.ndarray]:
-    """Arrays that most models can work with: floats around 0, bytes of all values, small integers elsewhere."""
+def random_arrays(tensors: Iterable[TensorInfo], dims: Mapping[str, int], seed: int) -> dict[str, Any]:
+    """Values that most models can work with: floats around 0, bytes of all values, small integers elsewhere.
+
+    A sequence has two tensors, of size 1 where their sizes are open.
+    """
     generator = np.random.default_rng(seed)
-    found = {}
+    found: dict[str, Any] = {}
     for tensor in tensors:
-        shape = [dims[dim] if isinstance(dim, str) else int(dim or 0) for dim in tensor.shape]  # None: outputs only
-        found[tensor.name] = _random(generator, shape, tensor)
+        shape = [dims[dim] if isinstance(dim, str) else 1 if dim is None else dim for dim in tensor.shape]
+        count = 2 if tensor.is_sequence else 1
+        arrays = [_random(generator, shape, tensor) for _ in range(count)]
+        found[tensor.name] = arrays if tensor.is_sequence else arrays[0]
     return found
 
 
@@ -102,8 +132,26 @@ def _random(generator: np.random.Generator, shape: Sequence[int], tensor: Tensor
     return generator.standard_normal(shape).astype(dtype)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def flatten(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Arrays by the names that files have for them: see `read_arrays`."""
+    found: dict[str, np.ndarray] = {}
+    for name, value in values.items():
+        if value is None:
+            found[f"{name}[none]"] = np.empty(0, np.uint8)
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):  # maps with the same keys: a row each
+            found[name] = np.array([list(row.values()) for row in value])
+        elif isinstance(value, list):
+            found.update({f"{name}[{place}]": array for place, array in enumerate(value)})
+            if not value:
+                found[f"{name}[empty]"] = np.empty(0, np.uint8)
+        else:
+            found[name] = value
+    return found
+
+
+def write_arrays(path: Path, values: Mapping[str, Any]) -> None:
     """Write an .npz file. numpy.savez would take some names for its own parameters."""
+    arrays = flatten(values)
     with staged(path.parent) as stage, zipfile.ZipFile(stage / path.name, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:

@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,7 +33,7 @@ _ELF = b"\x7fELF"
     "inputs",
     multiple=True,
     metavar="FILE.npz|NAME=FILE.npy",
-    help="Values of inputs; the others are random. May be repeated.",
+    help="Values of inputs; the others are random. May be repeated. Tensors of a sequence are NAME[0], NAME[1], ...",
 )
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE.npz", help="File for all outputs.")
 @dim_option
@@ -127,7 +127,7 @@ def _library(source: Path) -> Path | None:
         return None  # who reads the model says why
 
 
-def _dims(model: Model, feeds: Mapping[str, np.ndarray], given: Mapping[str, int]) -> dict[str, int]:
+def _dims(model: Model, feeds: Mapping[str, Any], given: Mapping[str, int]) -> dict[str, int]:
     """Values of all symbols: from the arrays that are there, from the user, else 1."""
     from ..diagnostics import CompileError
 
@@ -140,13 +140,20 @@ def _dims(model: Model, feeds: Mapping[str, np.ndarray], given: Mapping[str, int
         )
     found.update(given)
     for tensor in model.inputs:
-        shape = feeds[tensor.name].shape if tensor.name in feeds else ()
+        shape = getattr(feeds.get(tensor.name), "shape", ())
         found.update({d: n for d, n in zip(tensor.shape, shape, strict=False) if isinstance(d, str)})
     return found
 
 
-def _describe(outputs: Mapping[str, np.ndarray]) -> str:
-    rows = [(name, array.dtype.name, str(array.shape), _values(array)) for name, array in outputs.items()]
+def _describe(outputs: Mapping[str, Any]) -> str:
+    from .arrays import flatten
+
+    nothing = {f"{name}[none]" for name, value in outputs.items() if value is None}
+    nothing |= {f"{name}[empty]" for name, value in outputs.items() if isinstance(value, list) and not value}
+    rows = [
+        (name, "", "", "") if name in nothing else (name, array.dtype.name, str(array.shape), _values(array))
+        for name, array in flatten(outputs).items()
+    ]
     return table(rows, indent="")
 
 
@@ -163,7 +170,7 @@ def _values(array: np.ndarray) -> str:
     return text if finite.size == numbers.size else f"{text}, {numbers.size - finite.size} not finite"
 
 
-def _measure(model: Model, feeds: Mapping[str, np.ndarray], repeat: int) -> str:
+def _measure(model: Model, feeds: Mapping[str, Any], repeat: int) -> str:
     """Latency of runs one after the other; the first ones, which warm the caches up, do not count."""
     arrays = [feeds[tensor.name] for tensor in model.inputs]
     for _ in range(min(repeat, 10)):

@@ -10,7 +10,7 @@ import onnx.helper
 
 from ..diagnostics import CompileError
 from ..relay.expr import Atom
-from ..relay.types import OpenTensorType, OptionalType, SequenceType, Type, dtype_name
+from ..relay.types import DTYPES, OpenTensorType, OptionalType, SequenceType, Type, dtype_name
 from .registry import Node
 
 
@@ -46,6 +46,8 @@ def _open_tensor(proto: onnx.TypeProto, dim: Callable[[str], int | None]) -> Ope
         dtype = dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
     except (KeyError, TypeError, AssertionError) as error:
         raise CompileError(f"element type number {tensor.elem_type} is unknown") from error
+    if DTYPES[dtype][1] < 8:
+        raise CompileError(f"a sequence or an optional of {dtype}", expected="elements of a byte or more")
     if not tensor.HasField("shape"):
         return OpenTensorType(dtype)
     dims = (d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else dim(d.dim_param) for d in tensor.shape.dim)

@@ -6,7 +6,10 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx.parser
 
+from onnxc.cli.arrays import write_arrays
 from tests.cli.command import DIGITS, Command
 
 
@@ -80,3 +83,31 @@ def test_broken_artifact(digits: Path, tmp_path: Path, onnxc: Command) -> None:
     assert "truncated or damaged" in onnxc.fail("run", tmp_path / "cut.so")
     (tmp_path / "text.so").write_text("no library")
     assert "no library" in onnxc.fail("run", tmp_path / "text.so")
+
+
+def test_sequences(tmp_path: Path, onnxc: Command) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 18]>
+    model (seq(float[N, 2]) s, optional(float[2]) x) => (seq(float[N, 2]) y, optional(float[2]) z, int64 n) {
+        y = SequenceErase(s) z = Identity(x) n = SequenceLength(s)
+    }"""
+    path = tmp_path / "model.onnx"
+    onnx.save(onnx.parser.parse_model(text), path)
+    lines = onnxc.succeed("run", path).splitlines()
+    assert [line.split()[0] for line in lines] == ["y[0]", "z", "n"] and "(1, 2)" in lines[0]
+    one, two = np.ones((3, 2), np.float32), np.zeros((1, 2), np.float32)
+    nothing = np.empty(0)
+    write_arrays(tmp_path / "in.npz", {"s[0]": one, "s[1]": two, "x[none]": nothing})
+    onnxc.succeed("run", path, "--input", tmp_path / "in.npz", "--output", tmp_path / "out.npz")
+    out = np.load(tmp_path / "out.npz")
+    assert sorted(out.files) == ["n", "y[0]", "z[none]"] and out["n"] == 2
+    np.testing.assert_array_equal(out["y[0]"], one)
+    np.save(tmp_path / "one.npy", one)
+    np.save(tmp_path / "x.npy", np.ones(2, np.float32))
+    more = ("--input", f"s[0]={tmp_path}/one.npy", "--input", f"x={tmp_path}/x.npy", "--repeat", 2)
+    lines = onnxc.succeed("run", path, *more, "--output", tmp_path / "out.npz").splitlines()
+    assert lines[0].split()[0] == "y[empty]" and lines[1].split()[:2] == ["z", "float32"]
+    assert sorted(np.load(tmp_path / "out.npz").files) == ["n", "y[empty]", "z"]
+    assert "expected a list of arrays" in onnxc.fail("run", path, "--input", f"s={tmp_path}/one.npy")
+    assert "the sequence 's' has the places 1" in onnxc.fail("run", path, "--input", f"s[1]={tmp_path}/one.npy")
+    inspected = onnxc.succeed("inspect", path)
+    assert "s  Sequence[Tensor[(?, 2), float32]]" in inspected and "x  Optional[Tensor[(2,), float32]]" in inspected

@@ -88,7 +88,8 @@ def test_a_branch_that_cannot_be() -> None:
             "int64.* goes into a sequence of float32",
         ),
         (
-            "(float[2] x) => (float[2] y) { s = SequenceConstruct(x) i = Constant<value_int = 1>() y = SequenceAt(s, i) }",
+            "(float[2] x) => (float[2] y) { s = SequenceConstruct(x) i = Constant<value_int = 1>() "
+            "y = SequenceAt(s, i) }",
             "position 1 of a sequence of 1 elements.*\n.*from -1 to 0",
         ),
         ("(float[2] x) => (int64 n) { n = SequenceLength(x) }", "input 0 is .*\n.*a sequence of tensors"),
