@@ -15,14 +15,13 @@ MAX_RANK = ffi.integer_const("ONNXC_MAX_RANK")
 EXPRESSION = -(2**63)
 RUN_TIME = EXPRESSION + 1
 
+#: What every library has, from this version of the interface on; onnxc_query was always there.
 FUNCTIONS = (
-    "onnxc_query",
     "onnxc_status_text",
     "onnxc_check_machine",
     "onnxc_pool_create",
     "onnxc_pool_destroy",
     "onnxc_now",
+    "onnxc_run_call",
 )
-#: Those that only models with makes_text have.
-TEXT_FUNCTIONS = ("onnxc_text_create", "onnxc_text_destroy")
 SIZE_MAX = 2 ** (8 * ffi.sizeof("size_t")) - 1

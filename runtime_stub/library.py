@@ -80,52 +80,6 @@ def shape_text(shape: tuple[int | str | None, ...]) -> str:
     return f"({names[0]},)" if len(names) == 1 else f"({', '.join(names)})"
 
 
-class Context:
-    """What one run needs for itself: an arena, and room for the pointers to its tensors.
-
-    Parameters
-    ----------
-    library : Library
-        Whose runs it is for.
-    parallel : cffi pointer
-        How its runs do their loops.
-    """
-
-    __slots__ = ("_arena", "_profile", "counts", "inputs", "outputs", "structure", "values")
-
-    def __init__(self, library: Library, parallel: Any) -> None:
-        self.inputs = ffi.new("const void *[]", max(1, len(library.inputs)))
-        self.outputs = ffi.new("void *[]", max(1, len(library.outputs)))
-        weights = ffi.NULL if library.weights is None else ffi.from_buffer(library.weights)
-        self.structure = ffi.new(
-            "onnxc_context *",
-            {"weights": weights, "weights_size": 0 if library.weights is None else library.weights.nbytes},
-        )
-        self.structure.parallel = parallel
-        self.counts, self._profile = library.new_counts()
-        self.structure.profile = self._profile
-        if library.model.makes_text:
-            self.structure.text = library.new_text()
-        self.values = ffi.new("onnxc_value[]", max(1, len(library.outputs)))
-        if library.model.needs_heap:
-            self.structure.heap = library.new_heap()
-        self._arena: np.ndarray | None = None
-
-    def grow(self, size: int) -> None:
-        """Make the arena at least that large; what it held is lost."""
-        if size <= self.structure.arena_size:
-            return
-        self._arena = None  # before the next one is made, so that there are never two
-        self.structure.arena_size = 0
-        try:
-            self._arena = np.empty(size + abi.ALIGNMENT, np.uint8)
-        except (MemoryError, ValueError) as error:
-            raise MemoryError(f"no memory for an arena of {size} bytes") from error
-        start = self._arena.ctypes.data
-        self.structure.arena = ffi.cast("void *", start + -start % abi.ALIGNMENT)
-        self.structure.arena_size = size
-
-
 class Library:
     """A loaded library that was found fit to run here.
 
@@ -155,6 +109,8 @@ class Library:
         self._close = weakref.finalize(self, _release, functions, self._pool, self._texts, self._heaps)
         self._close.atexit = False  # threads may still be running the model then, and the system cleans up
         self.model = _query(path, functions)
+        #: The C function of a run, from an onnxc_call to a status.
+        self.run_call = functions.onnxc_run_call
         _check_machine(path, functions, self.model)
 
         model = self.model
@@ -176,10 +132,11 @@ class Library:
             raise LoadError(f"{path}: damaged library: a symbol is a dimension of no input, or two have one name")
         self.weights = self._find_weights(weights)
 
-        self._contexts: list[Context] = []
+        #: What runs need for themselves and nobody uses now: a run takes one, or makes one where there is none.
+        self.contexts: list[Any] = []
         self._counts: list[Any] = []  # of all contexts
         self._pool_lock = threading.Lock()
-        self._parallel()
+        self.parallel()
         with _lock:
             _open_libraries.add(self)
 
@@ -214,18 +171,7 @@ class Library:
         self._texts.append(text[0])
         return text[0]
 
-    def take_context(self) -> Context:
-        """A context that nobody else uses; give it back with `give_context`."""
-        try:
-            return self._contexts.pop()
-        except IndexError:
-            return Context(self, self._parallel())
-
-    def give_context(self, context: Context) -> None:
-        """Take a context back for the next run."""
-        self._contexts.append(context)
-
-    def _parallel(self) -> Any:
+    def parallel(self) -> Any:
         """The pool that all runs share, made when it is first needed; NULL for one thread."""
         if self.threads == 1:
             return ffi.NULL
@@ -243,7 +189,7 @@ class Library:
         """In a child process: forget the threads, which only the parent has; the next run makes others."""
         self._pool_lock = threading.Lock()
         self._pool.clear()
-        self._contexts = []
+        self.contexts.clear()
 
     def _tensor(self, info: Any) -> TensorInfo:
         """Read the description of a tensor."""
@@ -343,12 +289,11 @@ def _open(path: Path, identity: _Identity) -> Any:
         reason = str(error).removeprefix(f"{name}: ")
         raise LoadError(f"{path}: the system cannot load the library: {reason}") from error
     functions = ffi.dlopen(ffi.cast("void *", handle))
-    for function in abi.FUNCTIONS:
-        try:
-            getattr(functions, function)
-        except ffi.error as error:
-            ffi.dlclose(functions)
-            raise LoadError(f"{path}: not a library made by onnxc: it has no function {function}") from error
+    try:
+        _ = functions.onnxc_query
+    except ffi.error as error:
+        ffi.dlclose(functions)
+        raise LoadError(f"{path}: not a library made by onnxc: it has no function onnxc_query") from error
     return functions
 
 
@@ -372,6 +317,11 @@ def _query(path: Path, functions: Any) -> Any:
             f"{path}: the library was made for {version} of the interface, this loader knows version {abi.VERSION}; "
             "compile the model again, or use the loader of the onnxc that compiled it"
         )
+    for function in abi.FUNCTIONS:
+        try:
+            getattr(functions, function)
+        except ffi.error as error:
+            raise LoadError(f"{path}: damaged library: it has no function {function}") from error
     size = ffi.sizeof("onnxc_model")
     if model.struct_size != size:
         raise LoadError(f"{path}: damaged library: its description has {model.struct_size} bytes, expected {size}")

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a struct below or the meaning of a function changes. */
-#define ONNXC_ABI_VERSION 3u
+#define ONNXC_ABI_VERSION 4u
 
 /* Required alignment of arenas and weights, in bytes. The caller's tensors need the alignment of their element only. */
 #define ONNXC_ALIGNMENT 64u
@@ -260,6 +260,19 @@ ONNXC_EXPORT onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *co
                                     int64_t *shapes);
 
 /* ------------------------------------------------------------------------------------------------ hosted only */
+
+/* A run by one pointer, since other languages pay for each argument of a call. Their tensors are objects in which the
+ * pointer to the elements lies, offset bytes behind the object's address. */
+typedef struct {
+  const onnxc_model *model;
+  const onnxc_context *context;
+  const uintptr_t *objects; /* addresses: those of the inputs, then of the outputs */
+  size_t offset;
+  const int64_t *symbols;
+} onnxc_call;
+
+/* In onnxc_call.c, which only shared libraries have. Checks nothing, as model->run. */
+ONNXC_EXPORT onnxc_status onnxc_run_call(const onnxc_call *call);
 
 /* Memory for an arena, in onnxc_memory.c: zeroed, aligned, in large pages where the system has them, which makes the
  * first run of a large model some milliseconds shorter. ONNXC_ERROR_MEMORY, or *arena (NULL for a size of 0). Give it

@@ -73,17 +73,22 @@ class Parts:
 
 
 def runtime_files(
-    target: Target, text: bool = False, heap: bool = False, values: bool = False
+    target: Target, text: bool = False, heap: bool = False, values: bool = False, shared: bool = False
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Headers and sources of the runtime; its threads and memory only where there is an operating system.
 
-    With `text`, the memory of strings too; with `heap`, that of sizes which runs decide; with `values`, sequences.
+    With `text`, the memory of strings too; with `heap`, that of sizes which runs decide; with `values`, sequences; with
+    `shared`, what only programs that open a library call.
     """
     folder = files("onnxc.runtime_stub")
     hosted = ("onnxc_memory.c", "onnxc_threads.c") if target.hosted else ()
-    wanted = (*(["onnxc_text.c"] if text else []), *(["onnxc_heap.c"] if heap or values else []))
-    wanted = (*wanted, *(["onnxc_sequence.c"] if values else []))
-    names = ["onnxc_runtime.c", *hosted, *wanted]
+    wanted = {
+        "onnxc_text.c": text,
+        "onnxc_heap.c": heap or values,
+        "onnxc_sequence.c": values,
+        "onnxc_call.c": shared,
+    }
+    names = ["onnxc_runtime.c", *hosted, *(name for name, is_wanted in wanted.items() if is_wanted)]
     header = "onnxc_runtime.h"
     return {header: (folder / header).read_text()}, {name: (folder / name).read_text() for name in names}
 

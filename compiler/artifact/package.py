@@ -214,7 +214,9 @@ def _parts(compiled: Compiled, emit: str, stage: Path, external_weights: bool) -
             together.append(kernel.source)
     if together:
         sources[f"{name}_kernels.c"] = _KERNELS_HEAD.format(name=name) + "\n".join(together)
-    headers, runtime = runtime_files(target, program.makes_text, program.needs_heap, program.has_values)
+    headers, runtime = runtime_files(
+        target, program.makes_text, program.needs_heap, program.has_values, shared=emit == "so"
+    )
     weights = None
     if program.weights_size and not external_weights:
         weights = stage / ".weights.bin"  # a name that is not published

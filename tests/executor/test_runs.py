@@ -10,8 +10,10 @@ import pytest
 
 import onnxc
 from onnxc.runtime_stub import abi
+from onnxc.runtime_stub.call_path import make_call_path
+from onnxc.runtime_stub.context import Context
 from onnxc.runtime_stub.errors import InputError
-from onnxc.runtime_stub.library import Context, Library
+from onnxc.runtime_stub.library import Library
 from tests.executor.models import MODELS, SmallModel
 from tests.executor.run_time_models import RUN_TIME_MODELS
 
@@ -38,6 +40,16 @@ def test_model(model: SmallModel, level: int) -> None:
                 got = compiled.run(inputs)[name]
                 assert got.dtype == want.dtype and got.shape == want.shape
                 np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("model", RUN_TIME_MODELS, ids=lambda model: model.name)
+def test_where_arrays_do_not_tell_where_their_data_is(model: SmallModel) -> None:
+    with onnxc.compile(model.proto(), level=0, jobs=1) as compiled:
+        assert compiled._library is not None
+        compiled._execute, compiled._pick = make_call_path(compiled._library, compiled._arguments, None)
+        for inputs in model.runs():
+            for name, want in model.expected(inputs).items():
+                np.testing.assert_allclose(compiled.run(inputs)[name], want, rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 def by_name(name: str) -> SmallModel:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from onnxc.runtime_stub.call_path import DATA_OFFSET, make_call_path
 from onnxc.runtime_stub.loader import InputError, Model, RunError, load
 
 Library = Callable[..., Path]
@@ -26,6 +29,12 @@ def doubling(library: Library) -> Model:
 def rows(library: Library, request: pytest.FixtureRequest) -> Iterator[Model]:
     with load(library("rows"), threads=request.param) as model:
         yield model
+
+
+def ask_for_addresses(model: Model) -> None:
+    """Call the model as where arrays do not tell where their data is."""
+    assert model._library is not None
+    model._execute, model._pick = make_call_path(model._library, model._arguments, None)
 
 
 def rows_inputs(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
@@ -152,7 +161,7 @@ def test_wrong_symbols(rows: Model, left: tuple[int, ...], right: tuple[int, ...
 def test_shapes_that_the_model_refuses(rows: Model) -> None:
     huge = np.broadcast_to(np.float32(0), (1, 2**31))  # a single element in memory
     with pytest.raises(InputError, match="dimension 1 is 2147483648; M must be from 1 to 2147483647"):
-        rows._bind(((1, 4), huge.shape))
+        rows._arguments.bind(((1, 4), huge.shape))
     with pytest.raises(InputError, match="more elements than it can count"):
         rows(np.zeros((1, 4), np.float32), np.zeros((1, 1000001), np.float32))
 
@@ -235,7 +244,7 @@ def test_dlpack(doubling: Model) -> None:
 
 
 def test_dlpack_is_read_in_place(doubling: Model) -> None:
-    prepared = doubling._prepare(Foreign(X), doubling.inputs[0])
+    prepared = doubling._arguments.prepare(Foreign(X), doubling.inputs[0])
     assert np.shares_memory(prepared, X)
 
 
@@ -246,12 +255,20 @@ def test_results_are_new_arrays(doubling: Model) -> None:
     assert first.flags.owndata and first.flags.writeable
 
 
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere an object's id is not its address")
+def test_arrays_tell_where_their_data_is() -> None:
+    assert object.__basicsize__ == DATA_OFFSET
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["", "addresses asked for"])
 @pytest.mark.parametrize("with_ml_dtypes", [True, False])
-def test_element_types(library: Library, with_ml_dtypes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_element_types(library: Library, with_ml_dtypes: bool, asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     ml_dtypes = pytest.importorskip("ml_dtypes")
     if not with_ml_dtypes:
         monkeypatch.setitem(__import__("sys").modules, "ml_dtypes", None)
     model = load(library("types"), threads=1)
+    if asked:
+        ask_for_addresses(model)
     feeds, raw = {}, {}
     for tensor in model.inputs:
         extension = not hasattr(np, tensor.name) and tensor.name != "bool"
@@ -331,6 +348,13 @@ def test_dynamic_shapes(rows: Model) -> None:
         check_rows(left, right, rows(left, right))
 
 
+def test_addresses_asked_for(rows: Model) -> None:
+    ask_for_addresses(rows)
+    for n, m in [(1, 2), (7, 3), (1, 2)]:
+        left, right = rows_inputs(n, m)
+        check_rows(left, right, rows(left, right))
+
+
 def test_many_shapes(rows: Model) -> None:
     """More than the loader remembers."""
     for m in range(2, 600):
@@ -346,7 +370,7 @@ def test_plans_and_arenas_are_kept(library: Library) -> None:
     model(*rows_inputs(20, 3))
     model(left, right)
     assert contexts(model) == [context] and context._arena is arena
-    assert len(model._plans) == 2
+    assert len(model._arguments.plans) == 2
 
 
 # ------------------------------------------------------------------------------------------------ threads and processes
@@ -354,7 +378,7 @@ def test_plans_and_arenas_are_kept(library: Library) -> None:
 
 def contexts(model: Model) -> list[Any]:
     assert model._library is not None
-    return model._library._contexts
+    return model._library.contexts
 
 
 def in_threads(number: int, work: Callable[[int], object]) -> None:
@@ -407,6 +431,19 @@ def test_close_waits_for_runs(library: Library) -> None:
     with pytest.raises(RunError, match="model 'meeting' is closed"):
         model()
     model.close()
+
+
+def test_a_model_that_nobody_holds_is_unloaded(library: Library) -> None:
+    """At once: nothing in it holds itself."""
+    gc.disable()
+    try:
+        model = load(library("doubling"), threads=1)
+        model(X)
+        ends = weakref.ref(model._library)
+        del model
+        assert ends() is None
+    finally:
+        gc.enable()
 
 
 def test_context_manager(library: Library) -> None:

@@ -48,6 +48,7 @@ def compiler_commands() -> list:
         ("onnxc_runtime.c", ["-std=c11"]),
         ("onnxc_runtime.c", ["-std=c99", "-ffreestanding"]),
         ("onnxc_memory.c", ["-std=c99"]),
+        ("onnxc_call.c", ["-std=c99"]),
         ("onnxc_threads.c", ["-std=c11"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "".join(value),
