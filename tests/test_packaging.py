@@ -70,12 +70,13 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def sources() -> Sequence[str]:
-    """What must be in the wheel: Python modules, the C runtime, and tuning records."""
+    """What must be in the wheel: Python modules, the C runtime with licences of others, and tuning records."""
     return sorted(
         f"{package}/{path.relative_to(ROOT / folder).as_posix()}"
         for folder, package in FOLDERS.items()
         for path in (ROOT / folder).rglob("*")
         if path.suffix in (".py", ".c", ".h", ".jsonl", ".typed")
+        or (path.is_file() and "third_party" in path.parts and not path.name.startswith("."))
     )
 
 

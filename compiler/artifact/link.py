@@ -52,6 +52,10 @@ class Parts:
         C for the baseline of the processor's family.
     headers : mapping
         What sources and runtime include.
+    included : mapping
+        What files of the runtime include beside the headers: the name of each, and names and texts.
+    notices : mapping
+        Texts that go wherever the artifact goes: licences.
     objects : mapping
         Names of object files and their contents.
     weights : bytes, memoryview, Path or None
@@ -62,6 +66,8 @@ class Parts:
     sources: Mapping[str, str] = field(default_factory=dict)
     runtime: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    included: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    notices: Mapping[str, str] = field(default_factory=dict)
     objects: Mapping[str, bytes] = field(default_factory=dict)
     weights: Weights | None = None
 
@@ -69,7 +75,16 @@ class Parts:
         """All that is C."""
         result = {**self.headers, **self.runtime, **self.sources}
         assert len(result) == len(self.headers) + len(self.runtime) + len(self.sources), "two files of one name"
+        for texts in self.included.values():
+            result.update(texts)
         return result
+
+    def write(self, folder: Path) -> None:
+        """Write all that is C into a folder."""
+        for name, text in self.texts().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def runtime_files(
@@ -149,9 +164,7 @@ def source_tree(parts: Parts, folder: Path) -> None:
             expected="kernels as C",
             remedy="use --emit=so or --emit=a, or a target whose kernels are C (a microcontroller)",
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in parts.texts().items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    parts.write(folder)
     if parts.weights is not None:
         with (folder / f"{parts.name}_weights.c").open("wb") as file:
             _write_weights(file, f"{parts.name}_weights", parts.weights)
@@ -166,8 +179,7 @@ def _workshop(output: Path) -> Iterator[Path]:
 
 def _compile_all(parts: Parts, compiler: Compiler, folder: Path, optimize: str, store: Store | None) -> Sequence[str]:
     """Write all parts into a folder and compile them there; the names of the objects."""
-    for name, text in parts.texts().items():
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    parts.write(folder)
     inputs = [*parts.sources, *parts.runtime]
     if parts.weights is not None:
         inputs.append(f"{parts.name}_weights.S")
@@ -184,7 +196,7 @@ def _compile_all(parts: Parts, compiler: Compiler, folder: Path, optimize: str, 
         level = "2" if baseline else optimize
         name = None
         if store is not None and source in texts:
-            included = runtime_headers if baseline else parts.headers
+            included = {**(runtime_headers if baseline else parts.headers), **parts.included.get(source, {})}
             used = [fact for item in {source: texts[source], **included}.items() for fact in item]
             name = digest_of([*compiler.command, compiler.version, *compiler.flags(baseline, level), *used])
         data = store.get(name) if store is not None and name is not None else None

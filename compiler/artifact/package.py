@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from .. import op as relay_op
 from ..diagnostics import CompileError
 from ..executor.emit import EXTERNAL_WEIGHTS_HEAD, emit_model, program_kernels
 from ..executor.header import emit_header
 from ..kernel.elf import global_symbols
 from ..relay.types import in_memory
 from ..store import Store
+from .c_library import c_library
 from .compiled import Compiled
 from .link import Parts, object_files, runtime_files, shared_library, source_tree, static_library
 from .manifest import digest, find_manifest, library_stem, manifest, read_manifest
@@ -153,7 +155,8 @@ def package(
         if external_weights:
             weights = f"{library_stem(Path(place.library or compiled.name))}.weights"
             _write_weights(compiled, stage / weights, head=compiled.model_hash.encode())
-        files = {p.name: p for p in stage.iterdir() if not p.name.startswith(".")}
+        names = {p.relative_to(stage): p for p in stage.rglob("*") if p.is_file()}
+        files = {n.as_posix(): p for n, p in names.items() if not any(part.startswith(".") for part in n.parts)}
         version = "" if compiler is None else compiler.version
         text = manifest(compiled, emit, files, version, external_weights)
         # Names of files may be no text: what cannot be encoded becomes JSON's escape.
@@ -176,7 +179,7 @@ def _write(
 ) -> None:
     if compiler is None:
         source_tree(parts, stage)
-        for name, text in tree_texts(compiled, parts).items():
+        for name, text in {**tree_texts(compiled, parts), **parts.notices}.items():
             (stage / name).write_text(text, encoding="utf-8", newline="\n")
         return
     if emit == "so":
@@ -186,7 +189,7 @@ def _write(
     else:
         object_files(parts, compiler, stage, store=store)
     headers = {place.header if name == f"{compiled.name}.h" else name: text for name, text in parts.headers.items()}
-    for name, text in headers.items():
+    for name, text in {**headers, **parts.notices}.items():
         (stage / name).write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -205,7 +208,8 @@ def _parts(compiled: Compiled, emit: str, stage: Path, external_weights: bool) -
         profile=compiled.profile,
     )
     sources, objects, together = {f"{name}.c": model}, {}, []
-    for kernel in program_kernels(program):
+    kernels = [*program_kernels(program)]
+    for kernel in kernels:
         if kernel.object_code:
             objects[f"{kernel.symbol}.o"] = kernel.object_code
         elif kernel.source.startswith("#include"):  # a file of its own, with static helpers
@@ -217,12 +221,26 @@ def _parts(compiled: Compiled, emit: str, stage: Path, external_weights: bool) -
     headers, runtime = runtime_files(
         target, program.makes_text, program.needs_heap, program.has_values, shared=emit == "so"
     )
+    users = [(kernel, relay_op.get(name).library) for kernel in kernels for name in kernel.operators]
+    linked = {name: c_library(name) for name in sorted({name for _, name in users if name})}
+    included = {f"{kernel.symbol}.c": linked[name].headers for kernel, name in users if name}
+    for found in linked.values():
+        included.update(found.included)
     weights = None
     if program.weights_size and not external_weights:
         weights = stage / ".weights.bin"  # a name that is not published
         _write_weights(compiled, weights)
     headers = {**headers, f"{name}.h": emit_header(program, external_weights)}
-    return Parts(name, sources, runtime, headers, objects, weights)
+    return Parts(
+        name,
+        sources,
+        {**runtime, **{name: text for found in linked.values() for name, text in found.sources.items()}},
+        headers,
+        included,
+        {name: text for found in linked.values() for name, text in found.notices.items()},
+        objects,
+        weights,
+    )
 
 
 def _write_weights(compiled: Compiled, path: Path, head: bytes = b"") -> None:
@@ -254,6 +272,7 @@ def _stale_files(place: Layout, facts: Mapping[str, Any]) -> list[Path]:
         if old["emit"] != facts["emit"] or old["model"]["name"] != facts["model"]["name"]:
             return []
         gone = {place.folder / n: e["sha256"] for n, e in old["files"].items() if n not in facts["files"]}
-        return [p for p, s in gone.items() if p.parent == place.folder and p.is_file() and digest(p) == s]
+        inside = {p: s for p, s in gone.items() if p.is_relative_to(place.folder) and ".." not in p.parts}
+        return [p for p, s in inside.items() if p.is_file() and digest(p) == s]
     except (CompileError, KeyError, TypeError, AttributeError):
         return []  # no manifest of ours: touch nothing

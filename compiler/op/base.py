@@ -90,6 +90,9 @@ class Op:
         The kernel reads its arguments through any index map (slices, transposes, reshapes), which so cost nothing.
     makes_text : bool
         Its C source takes ``onnxc_text *text`` behind the other pointers, for the bytes of strings that it makes.
+    library : str
+        What its C source calls: the name of a folder of runtime_stub whose C is then linked; empty: nothing. The compiler
+        does not compute what such an operator gives.
     arithmetic : callable, optional
         ``(attrs, argument types) -> Dimension``: a rough count of the operations, for deciding on threads; without it
         it is guessed from the results' sizes.
@@ -112,6 +115,7 @@ class Op:
     contiguous: Callable[[Attrs, Sequence[Type]], bool] | None = None
     index_maps: bool = False
     makes_text: bool = False
+    library: str = ""
     arithmetic: Callable[[Attrs, Sequence[TensorType]], Dimension] | None = None
     multiply_adds: Callable[[Attrs, Sequence[TensorType], Sequence[TensorType]], Dimension] | None = None
     step: bool = False

@@ -26,6 +26,8 @@ def fold(site: Site, keep: frozenset[str] = frozenset()) -> Atom | None:
     arrays = [a.array for a in site.args if isinstance(a, Constant)]
     if len(arrays) != len(site.args) or site.op in keep or site.op.startswith("random"):
         return None
+    if relay_op.get(site.op).library:
+        return None
     if _has_dimension(tuple(site.attrs.values())) or not _worth_storing(site.type, arrays):
         return None
     try:

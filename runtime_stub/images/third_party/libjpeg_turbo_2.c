@@ -1,0 +1,25 @@
+/* libjpeg-turbo's decoder, part 2 of 3, since its files share names: see libjpeg_turbo/ORIGIN.md. */
+#include <stdio.h>
+#define JPEG_INTERNALS /* as their files define it */
+#define NO_GETENV 1
+#define NO_PUTENV 1
+#include "libjpeg_turbo/onnxc_names.h"
+
+#include "libjpeg_turbo/jinclude.h"
+#include "libjpeg_turbo/jpeglib.h"
+
+/* What is never asked for: other transforms, smaller images, palettes. */
+#undef DCT_IFAST_SUPPORTED
+#undef DCT_FLOAT_SUPPORTED
+#undef IDCT_SCALING_SUPPORTED
+#undef UPSAMPLE_MERGING_SUPPORTED
+#undef QUANT_1PASS_SUPPORTED
+#undef QUANT_2PASS_SUPPORTED
+
+#include "libjpeg_turbo/jdapimin.c"
+#include "libjpeg_turbo/jdcoefct.c"
+#include "libjpeg_turbo/jdmainct.c"
+#include "libjpeg_turbo/jdphuff.c"
+#include "libjpeg_turbo/jdsample.c"
+#include "libjpeg_turbo/jddctmgr.c"
+#include "libjpeg_turbo/jmemnobs.c"
