@@ -80,7 +80,8 @@ class Parts:
         return result
 
     def write(self, folder: Path) -> None:
-        """Write all that is C into a folder."""
+        """Write all that is C into a folder, which is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
         for name, text in self.texts().items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -91,8 +91,8 @@ class Op:
     makes_text : bool
         Its C source takes ``onnxc_text *text`` behind the other pointers, for the bytes of strings that it makes.
     library : str
-        What its C source calls: the name of a folder of runtime_stub whose C is then linked; empty: nothing. The compiler
-        does not compute what such an operator gives.
+        What its C source calls: the name of a folder of runtime_stub whose C is then linked; empty: nothing. Calls of
+        such an operator are not folded.
     arithmetic : callable, optional
         ``(attrs, argument types) -> Dimension``: a rough count of the operations, for deciding on threads; without it
         it is guessed from the results' sizes.

@@ -36,7 +36,7 @@ class Sample:
         Pillow makes white of most 16-bit grays, when it converts them; here their upper bytes count; Netpbm's are
         scaled, as those of every other maximum.
         """
-        image = Image.open(io.BytesIO(self.data))
+        image: Image.Image = Image.open(io.BytesIO(self.data))
         if image.mode.startswith("I"):
             values = np.asarray(image).astype(np.int64)
             upper = np.round(values / 257) if image.format == "PPM" else values >> 8
