@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..relay.expr import Constant
+from ..relay.expr import Atom, Constant
 from .convert_random import uniform
-from .registry import Node, converter, number
+from .registry import Node, converter
 
 #: ONNX operator -> Relay operator, and the attributes that they share, with ONNX's defaults.
 _ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -100,10 +100,9 @@ def convert_dropout(node: Node) -> Any:
 
     In training mode a share of the elements becomes 0, drawn as `op.philox` says, and the others greater for it.
     """
-    if node.opset >= 12 and node.has_input(2) and node.static_array(2).any():
-        ratio = float(number(node.static_array(1))) if node.has_input(1) else 0.5
-        if ratio != 0:
-            return _dropped(node, ratio)
+    training = node.optional_input(2) if node.opset >= 12 else None
+    if training is not None and (not isinstance(training, Constant) or training.array.any()):
+        return _dropped(node, training)
     if not node.has_output(1):
         return node.input(0)
     # Up to opset 9 the mask has the data's element type.
@@ -111,9 +110,16 @@ def convert_dropout(node: Node) -> Any:
     return [node.input(0), node.call("full", shape=node.type(0).shape, value=1, dtype=dtype)]
 
 
-def _dropped(node: Node, ratio: float) -> Any:
+def _dropped(node: Node, training: Atom) -> Any:
+    """The elements that are kept, times 1 / (1 - ratio); all, unchanged, where the run says that it is no training."""
     x, dtype = node.input(0), node.type(0).dtype
-    kept = node.call("less_equal", node.constant(ratio, "float32"), uniform(node, node.type(0).shape, "float32"))
-    factor = 0.0 if ratio >= 1 else 1 / (1 - ratio)
-    scaled = node.call("multiply", x, node.constant(factor, dtype))
+    share = node.reshape(node.input(1), ()) if node.has_input(1) else node.constant(0.5, "float32")
+    ratio = node.cast(share, "float64" if dtype == "float64" else "float32")
+    one, zero = (node.constant(value, ratio.type.dtype) for value in (1, 0))  # type: ignore[union-attr]
+    if not isinstance(training, Constant):
+        ratio = node.call("where", node.reshape(training, ()), ratio, zero)
+    kept = node.call("less_equal", node.cast(ratio, "float32"), uniform(node, node.type(0).shape, "float32"))
+    rest = node.call("subtract", one, ratio)
+    factor = node.call("where", node.call("greater", rest, zero), node.call("divide", one, rest), zero)
+    scaled = node.call("multiply", x, node.cast(factor, dtype))
     return [node.call("where", kept, scaled, node.constant(0, dtype)), kept][: 1 + node.has_output(1)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..op.base import normalize_axis
@@ -11,6 +12,7 @@ from ..relay.expr import Atom
 from ..relay.run_time import is_run_time
 from .convert_tensor import axes_of, reshape
 from .registry import Node, converter, number
+from .run_time_axes import RunTimeAxes, is_known
 
 #: Slice's way of saying "to the end": exporters write INT32_MAX, INT64_MAX or something near.
 _ENDLESS = 2**31 - 1
@@ -24,6 +26,8 @@ def convert_slice(node: Node) -> Atom:
         axes = axes_of(node, 3, x.rank, range(len(starts)))
         steps: tuple[Dimension, ...] = (1,) * len(starts)
     else:
+        if node.has_input(3) and not is_known(node, 3):
+            return _along_run_time_axes(node)
         starts, ends = node.shape_value(1, signed=True), node.shape_value(2, signed=True)
         axes = axes_of(node, 3, x.rank, range(len(starts)))
         steps = node.shape_value(4, signed=True) if node.has_input(4) else (1,) * len(starts)
@@ -31,6 +35,29 @@ def convert_slice(node: Node) -> Atom:
         raise node.error(
             f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes, {len(steps)} steps", expected="as many of each"
         )
+    return _sliced(node, axes, starts, ends, steps)
+
+
+def _along_run_time_axes(node: Node) -> Atom:
+    """A slice along axes that only the run knows: along all of them, where others are kept whole."""
+    rank = node.type(0).rank
+    axes = RunTimeAxes.read(node, 3, rank)
+    wrong = [index for index in (1, 2, 4) if node.has_input(index) and node.type(index).size != axes.count]
+    if wrong:
+        raise node.error(f"{node.type(wrong[0]).size} numbers for {axes.count} axes", expected="one for each axis")
+    starts, ends = axes.spread(node.input(1), 0), axes.spread(node.input(2), _ENDLESS)
+    steps = axes.spread(node.input(4), 1) if node.has_input(4) else [1] * rank
+    return _sliced(node, range(rank), starts, ends, steps)
+
+
+def _sliced(
+    node: Node,
+    axes: Sequence[int],
+    starts: Sequence[Dimension],
+    ends: Sequence[Dimension],
+    steps: Sequence[Dimension],
+) -> Atom:
+    x = node.type(0)
     begin: list[Dimension] = [0] * x.rank
     end = list(x.shape)
     strides: list[Dimension] = [1] * x.rank
@@ -136,6 +163,8 @@ def convert_scatter_nd(node: Node) -> Atom:
 @converter("OneHot")
 def convert_one_hot(node: Node) -> Atom:
     known = node.builder.shape_value(node.input(1))
+    if known is None and not is_known(node, 1):
+        known = node.builder.read_dimensions(node.cast(node.input(1), "int64"), location=node.location)
     depth: Any = int(number(node.static_array(1))) if known is None else known.reshape(-1)[0]
     return node.call("one_hot", node.input(0), node.input(2), depth=depth, axis=node.attr("axis", -1))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..op.base import FLOATS, normalize_axis
 from ..relay.expr import Atom
 from ..relay.types import DTYPES, TensorType
 from .registry import Node, converter
+from .run_time_axes import RunTimeAxes, is_known
 
 #: First opset in which the axes are an input.
 _AXES_INPUT = {"ReduceSum": 13}
@@ -20,20 +22,13 @@ _AXES_INPUT_DEFAULT = 18
 _PLAIN = {"ReduceMax": "max", "ReduceMean": "mean", "ReduceMin": "min", "ReduceProd": "product", "ReduceSum": "sum"}
 
 
+@dataclass(frozen=True)
 class _Axes:
     """Which axes a node reduces, and whether they stay with size 1."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        rank = node.type(0).rank
-        if node.opset >= _AXES_INPUT.get(node.proto.op_type, _AXES_INPUT_DEFAULT):
-            given = [int(a) for a in node.static_array(1).reshape(-1)] if node.has_input(1) else []
-        else:
-            given = list(node.attr("axes", ()))
-        self.axes = tuple(sorted({normalize_axis(node.proto.op_type, axis, rank) for axis in given}))
-        if not given and not node.attr("noop_with_empty_axes", 0):
-            self.axes = tuple(range(rank))
-        self.keepdims = bool(node.attr("keepdims", 1))
+    _node: Node
+    axes: tuple[int, ...]
+    keepdims: bool
 
     def reduce(self, op: str, x: Atom, keepdims: bool | None = None) -> Atom:
         """The reduction of a tensor; itself where there are no axes."""
@@ -42,20 +37,40 @@ class _Axes:
         return self._node.call(op, x, axis=self.axes, keepdims=self.keepdims if keepdims is None else keepdims)
 
 
+def _reduced(node: Node, reduction: Callable[[Node, _Axes, Atom], Atom]) -> Atom:
+    """What a node makes of its input by a reduction along its axes."""
+    x, keepdims = node.input(0), bool(node.attr("keepdims", 1))
+    rank = node.type(0).rank
+    has_input = node.opset >= _AXES_INPUT.get(node.proto.op_type, _AXES_INPUT_DEFAULT)
+    if has_input and node.has_input(1) and not is_known(node, 1) and node.type(1).size != 0:
+        # Each axis becomes two, one of which is of size 1: the second of each is reduced.
+        axes = RunTimeAxes.read(node, 1, rank)
+        split = node.call("checked_reshape", x, shape=axes.groups(x))
+        result = reduction(node, _Axes(node, tuple(range(1, 2 * rank, 2)), False), split)
+        return result if keepdims else node.call("checked_reshape", result, shape=axes.without(x, result))
+    if has_input:
+        given = [int(a) for a in node.static_array(1).reshape(-1)] if node.has_input(1) else []
+    else:
+        given = list(node.attr("axes", ()))
+    known = tuple(sorted({normalize_axis(node.proto.op_type, axis, rank) for axis in given}))
+    if not given and not node.attr("noop_with_empty_axes", 0):
+        known = tuple(range(rank))
+    return reduction(node, _Axes(node, known, keepdims), x)
+
+
 @converter(*_PLAIN)
 def convert_plain(node: Node) -> Any:
-    return _Axes(node).reduce(_PLAIN[node.proto.op_type], node.input(0))
+    return _reduced(node, lambda node, axes, x: axes.reduce(_PLAIN[node.proto.op_type], x))
 
 
 @converter("ReduceL1")
 def convert_l1(node: Node) -> Any:
-    return _Axes(node).reduce("sum", node.call("abs", node.input(0)))
+    return _reduced(node, lambda node, axes, x: axes.reduce("sum", node.call("abs", x)))
 
 
 @converter("ReduceSumSquare")
 def convert_sum_square(node: Node) -> Any:
-    x = node.input(0)
-    return _Axes(node).reduce("sum", node.call("multiply", x, x))
+    return _reduced(node, lambda node, axes, x: axes.reduce("sum", node.call("multiply", x, x)))
 
 
 @converter("ReduceL2", "ReduceLogSum", "ReduceLogSumExp")
@@ -63,7 +78,8 @@ def convert_composite(node: Node) -> Any:
     """Integers, which ONNX allows in older opsets, are reduced as floats."""
     dtype = node.type(0).dtype
     wide = dtype if dtype in FLOATS else "float64" if dtype in ("int64", "uint64") else "float32"
-    return node.cast(_COMPOSITE[node.proto.op_type](node, _Axes(node), node.cast(node.input(0), wide)), dtype)
+    reduction = _COMPOSITE[node.proto.op_type]
+    return _reduced(node, lambda node, axes, x: node.cast(reduction(node, axes, node.cast(x, wide)), dtype))
 
 
 def _l2(node: Node, axes: _Axes, x: Atom) -> Atom:
@@ -113,13 +129,13 @@ def convert_arg(node: Node) -> Any:
 
 @converter("CumSum", "CumProd")
 def convert_cumulative(node: Node) -> Any:
-    axis = node.static_array(1)
-    if axis.size != 1:
-        raise node.error(f"input 1, the axis, has {axis.size} elements", expected="one")
-    return node.call(
-        "cumulative_sum" if node.proto.op_type == "CumSum" else "cumulative_product",
-        node.input(0),
-        axis=normalize_axis(node.proto.op_type, int(axis.reshape(())), node.type(0).rank),
-        exclusive=bool(node.attr("exclusive", 0)),
-        reverse=bool(node.attr("reverse", 0)),
-    )
+    x, rank, size = node.input(0), node.type(0).rank, node.type(1).size
+    if size != 1:
+        raise node.error(f"input 1, the axis, has {size} elements", expected="one")
+    op = "cumulative_sum" if node.proto.op_type == "CumSum" else "cumulative_product"
+    attrs = {name: bool(node.attr(name, 0)) for name in ("exclusive", "reverse")}
+    if is_known(node, 1):
+        axis = normalize_axis(node.proto.op_type, int(node.static_array(1).reshape(())), rank)
+        return node.call(op, x, axis=axis, **attrs)
+    flat = node.call("checked_reshape", x, shape=RunTimeAxes.read(node, 1, rank).around(x))
+    return node.call("checked_reshape", node.call(op, flat, axis=1, **attrs), shape=node.type(0).shape)

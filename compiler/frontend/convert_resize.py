@@ -17,9 +17,14 @@ from ..relay.expr import Atom, Constant
 from ..relay.types import TensorType
 from .convert_tensor import axes_of
 from .registry import Node, converter, fix_remedy
+from .run_time_axes import is_known
 
 #: Scales that are this fraction, to float32's precision, are meant to be it: 0.6 is 3/5.
 _GREATEST_DENOMINATOR = 4096
+
+
+#: Denominator of scales that only the run knows: all numbers up to 10 divide it.
+_DENOMINATOR = 5040
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,8 @@ def convert_upsample(node: Node) -> Atom:
     if node.opset == 1:
         scales: Sequence[Any] = (1.0, 1.0, node.required_attr("height_scale"), node.required_attr("width_scale"))
     else:
+        if node.opset >= 9 and not is_known(node, 1):
+            return _resize(node, _scaled_by_run(node, x, range(x.rank), 1), "asymmetric", _simple_rounding)
         scales = node.required_attr("scales") if node.opset < 9 else node.static_array(1).tolist()
     return _resize(node, _scaled(node, x, range(x.rank), scales), "asymmetric", _simple_rounding)
 
@@ -132,8 +139,10 @@ def convert_resize(node: Node) -> Atom:
         raise node.error("scales and sizes are given, or neither", expected="one of them")
     if sized:
         axes = _sized(node, x, chosen, node.shape_value(3))
-    else:
+    elif is_known(node, 2):
         axes = _scaled(node, x, chosen, node.static_array(2).tolist())
+    else:
+        axes = _scaled_by_run(node, x, chosen, 2)
     if coordinates == "tf_crop_and_resize":
         axes = _with_roi(node, axes, chosen)
     nearest = node.attr("nearest_mode", "round_prefer_floor")
@@ -150,6 +159,48 @@ def _scaled(node: Node, x: TensorType, chosen: Sequence[int], scales: Sequence[A
         ratio, dim = _fraction(scale), x.shape[axis]
         size = dim * ratio.numerator // ratio.denominator
         axes[axis] = _Axis(dim, size, (ratio.numerator, ratio.denominator))
+    return axes
+
+
+def _scaled_by_run(node: Node, x: TensorType, chosen: Sequence[int], index: int) -> list[_Axis]:
+    """Scales that only the run knows, which it turns into fractions: size / dim where the size is whole, else n / 5040.
+
+    All fractions with a denominator up to 10 are one of these. The run fails where a scale is none, to float32's
+    precision, since results would be those of another scale.
+    """
+    if node.type(index).size != len(chosen):
+        raise node.error(f"{node.type(index).size} scales", expected=f"{len(chosen)} positive numbers")
+    scales = node.cast(node.input(index), "float64")
+    every = node.call("shape_of", node.input(0))
+    dims = node.call("take", every, node.constant(list(chosen), "int64"), axis=0)
+    exact = node.call("multiply", node.cast(dims, "float64"), scales)
+    # A product that is whole but for the rounding of the scale is meant to be whole: 10 * float32(0.6) is 6.
+    nearest = node.call("round", exact)
+    slack = node.call("multiply", node.call("abs", exact), node.constant(2.0**-23, "float64"))
+    whole = node.call("less_equal", node.call("abs", node.call("subtract", exact, nearest)), slack)
+    sizes = node.cast(node.call("where", whole, nearest, node.call("floor", exact)), "int64")
+    parts = node.call("multiply", scales, node.constant(_DENOMINATOR, "float64"))
+    count = node.call("round", parts)
+    error = node.call("abs", node.call("subtract", parts, count))
+    fits = node.call("less_equal", error, node.call("multiply", parts, node.constant(2.0**-23, "float64")))
+    positive = node.call("greater", scales, node.constant(0, "float64"))
+    good = node.call("logical_and", node.call("logical_or", whole, fits), positive)
+    good = node.call(
+        "equal",
+        node.call("sum", node.cast(good, "int64"), axis=(0,), keepdims=True),
+        node.constant([len(chosen)], "int64"),
+    )
+    sizes = node.call("assume", sizes, good, value=True)
+    tops = node.call("where", whole, sizes, node.cast(count, "int64"))
+    bottoms = node.call("where", whole, dims, node.constant(_DENOMINATOR, "int64"))
+    numbers = []
+    for values in (sizes, tops, bottoms):
+        read = node.builder.read_dimensions(values, location=node.location)
+        assert read is not None
+        numbers.append(list(read.reshape(-1)))
+    axes = [_Axis(dim, dim, (1, 1)) for dim in x.shape]
+    for axis, size, p, q in zip(chosen, *numbers, strict=True):
+        axes[axis] = _Axis(x.shape[axis], size, (p, q))
     return axes
 
 

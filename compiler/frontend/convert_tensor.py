@@ -9,9 +9,10 @@ from typing import Any
 from ..op.base import broadcast_shape, normalize_axis
 from ..relay.dimension import Dimension, lower_bound, maximum, product
 from ..relay.expr import Atom, Constant
-from ..relay.run_time import is_run_time
+from ..relay.run_time import collect_conditions, is_run_time
 from ..relay.types import TensorType
 from .registry import Node, converter, fix_remedy, number
+from .run_time_axes import RunTimeAxes, is_known
 
 
 def axes_of(node: Node, index: int | None, rank: int, default: Sequence[int] | None = None) -> list[int]:
@@ -94,6 +95,9 @@ def convert_squeeze(node: Node) -> Atom:
                 remedy=fix_remedy(unknown[0]),
             )
         axes = [axis for axis, dim in enumerate(x.shape) if dim == 1]
+    elif node.has_input(1) and not is_known(node, 1):
+        data = node.input(0)
+        return node.call("checked_reshape", data, shape=RunTimeAxes.read(node, 1, x.rank).without(data, data))
     else:
         axes = axes_of(node, 1, x.rank)
     wrong = [axis for axis in axes if isinstance(x.shape[axis], int) and x.shape[axis] != 1]
@@ -108,7 +112,15 @@ def convert_squeeze(node: Node) -> Atom:
 @converter("Unsqueeze")
 def convert_unsqueeze(node: Node) -> Atom:
     x = node.type(0)
-    count = node.static_array(1).size if node.has_input(1) else len(node.attr("axes", ()))
+    count = node.type(1).size if node.has_input(1) else len(node.attr("axes", ()))
+    if not isinstance(count, int):
+        raise node.error(
+            "the number of axes is only known at run time, and the rank of the result with it",
+            expected="an input of axes of static length",
+        )
+    if node.has_input(1) and not is_known(node, 1):
+        axes = RunTimeAxes.read(node, 1, x.rank + count)
+        return node.call("checked_reshape", node.input(0), shape=axes.inserted(node.input(0)))
     shape: list[Dimension] = list(x.shape)
     for axis in sorted(axes_of(node, 1, x.rank + count, ())):
         shape.insert(axis, 1)
@@ -183,8 +195,12 @@ def _cut(node: Node, axis: int, begin: Dimension, end: Dimension) -> Atom:
 
 @converter("Expand")
 def convert_expand(node: Node) -> Atom:
-    shape = broadcast_shape("Expand", node.type(0).shape, node.shape_value(1))
-    return node.input(0) if shape == node.type(0).shape else node.call("broadcast_to", node.input(0), shape=shape)
+    x, wanted = node.input(0), node.shape_value(1)
+    with collect_conditions() as conditions:
+        shape = broadcast_shape("Expand", node.type(0).shape, wanted)
+    if conditions:
+        x = node.call("checked_broadcast", x, to=wanted)
+    return x if shape == node.type(0).shape else node.call("broadcast_to", x, shape=shape)
 
 
 @converter("Tile")
@@ -202,8 +218,12 @@ def convert_tile(node: Node) -> Atom:
 @converter("Pad")
 def convert_pad(node: Node) -> Atom:
     x, mode = node.type(0), node.attr("mode", "constant")
-    pads = node.shape_value(1, signed=True) if node.opset >= 11 else tuple(node.attr("pads", node.attr("paddings", ())))
-    axes = axes_of(node, 3, x.rank)
+    pads: Sequence[Dimension]
+    if node.has_input(3) and not is_known(node, 3):
+        pads, axes = _spread_pads(node, x.rank), list(range(x.rank))
+    else:
+        pads = node.shape_value(1, signed=True) if node.opset >= 11 else node.attr("pads", node.attr("paddings", ()))
+        axes = axes_of(node, 3, x.rank)
     if len(pads) != 2 * len(axes):
         raise node.error(f"{len(pads)} paddings for {len(axes)} axes", expected="two for each axis")
     before: list[Dimension] = [0] * x.rank
@@ -226,6 +246,18 @@ def convert_pad(node: Node) -> Atom:
         return node.call("pad", data, filler, **attrs)
     value = node.attr("value", 0) if filler is None else number(filler.array)
     return node.call("pad", data, **attrs, value=bool(value) if x.dtype == "bool" else value)
+
+
+def _spread_pads(node: Node, rank: int) -> list[Dimension]:
+    """Paddings of all axes from those of axes that only the run knows."""
+    axes = RunTimeAxes.read(node, 3, rank)
+    if node.type(1).size != 2 * axes.count:
+        raise node.error(f"{node.type(1).size} paddings for {axes.count} axes", expected="two for each axis")
+    parts = []
+    for begin in (0, axes.count):
+        attrs = {"begin": (begin,), "end": (begin + axes.count,), "strides": (1,)}
+        parts.append(axes.spread(node.call("strided_slice", node.input(1), **attrs), 0))
+    return parts[0] + parts[1]
 
 
 def _crop(node: Node, before: list[Dimension], after: list[Dimension]) -> tuple[Atom, list[Dimension], list[Dimension]]:

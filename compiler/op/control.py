@@ -10,7 +10,7 @@ from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.run_time import may_equal_shapes, require
 from ..relay.types import DTYPES, TensorType, Type
-from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
+from .base import REQUIRED, FusionKind, Op, broadcast_shape, register, same_dtype, tensors
 
 
 def _uninitialized_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -122,6 +122,31 @@ register(
         _checked_reshape_relation,
         lambda attrs, x: x.reshape(attrs.shape),
         attributes={"shape": REQUIRED},
+        view=True,
+        step=True,
+    )
+)
+
+
+def _checked_broadcast_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
+    (x,) = tensors("checked_broadcast", args, 1)
+    broadcast_shape("checked_broadcast", x.shape, tuple(attrs.to))
+    return x
+
+
+def _checked_broadcast_reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
+    """x, provided that its shape and another broadcast."""
+    np.broadcast_shapes(x.shape, attrs.to)
+    return x
+
+
+register(
+    Op(
+        "checked_broadcast",
+        FusionKind.OPAQUE,
+        _checked_broadcast_relation,
+        _checked_broadcast_reference,
+        attributes={"to": REQUIRED},
         view=True,
         step=True,
     )

@@ -39,7 +39,8 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         if stride == 0:
             raise CompileError("strided_slice with the stride 0", expected="another stride")
         low, high = (begin, end) if stride > 0 else (end + 1, begin + 1)
-        length = slice_length(begin, end, stride)
+        whole = abs(stride) == 1 and high - low == dim  # no dimension is negative, which H - 2 by itself could be
+        length = dim if whole else slice_length(begin, end, stride)
         if length != 0 and all(isinstance(d, int) for d in (low, high, dim)) and not 0 <= low <= high <= dim:
             raise CompileError(f"strided_slice {begin}:{end}:{stride} of {dim} elements", expected="positions inside")
         shape.append(length)

@@ -61,16 +61,13 @@ def test_run_node_of_an_older_opset() -> None:
     np.testing.assert_array_equal(y, X)
 
 
-def test_inputs_that_decide_about_shapes_are_compiled_in() -> None:
+def test_inputs_decide_about_shapes_and_axes() -> None:
     body = "r = Reshape(x, shape) y = ReduceSum(r, axes)"
     text = f"model (float[2, 3] x, int64[2] shape, int64[1] axes) => (float[a, b] y) {{ {body} }}"
     prepared = onnxc.backend.prepare(model_of(text))
     for shape, axis in (((3, 2), 0), ((1, 6), 1), ((3, 2), 0)):
         (y,) = prepared.run([X, np.array(shape), np.array([axis])])
         np.testing.assert_array_equal(y, X.reshape(shape).sum(axis, keepdims=True))
-
-    with pytest.raises(onnxc.InputError, match="no array for input axes"):
-        prepared.run({"x": X, "shape": np.array([3, 2])})
 
 
 def test_sizes_that_must_be_known_are_compiled_in() -> None:
@@ -79,6 +76,8 @@ def test_sizes_that_must_be_known_are_compiled_in() -> None:
     x = np.arange(36, dtype=np.float32).reshape(1, 9, 4)
     (y,) = prepared.run([x, np.array([6, 6]), np.array([3, 3])])
     np.testing.assert_array_equal(y[0, 0, :3, :3], x[0, :, 0].reshape(3, 3))
+    with pytest.raises(onnxc.InputError, match="no array for input block"):
+        prepared.run({"x": x, "shape": np.array([6, 6])})
 
 
 def test_integers_of_4_bits_have_their_own_types() -> None:
@@ -90,9 +89,10 @@ def test_integers_of_4_bits_have_their_own_types() -> None:
     np.testing.assert_array_equal(y.astype(np.int8), values.astype(np.int8))
 
 
-def test_the_compiler_names_the_inputs_that_decide_about_axes() -> None:
-    axes = "s = Concat<axis = 0>(a, b) t = Add(s, s)"
-    text = f"model (float[2, 3] x, int64[1] a, int64[1] b) => (y) {{ {axes} y = ReduceSum(x, t) }}"
+def test_the_compiler_names_the_inputs_that_must_be_known() -> None:
+    blocks = "s = Concat<axis = 0>(a, b) t = Add(s, s)"
+    inputs = "float[1, 36, 4] x, int64[1] a, int64[1] b, int64[2] shape"
+    text = f"model ({inputs}) => (y) {{ {blocks} y = Col2Im(x, shape, t) }}"
     with pytest.raises(onnxc.CompileError, match=r"make the model's input 'a', 'b' an initializer"):
         onnxc.compile(model_of(text))
 

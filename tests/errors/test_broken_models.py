@@ -143,9 +143,13 @@ MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], list[str]]] = {
         lambda: model_of([node("Relu", "x")], {"x": (FLOAT, None)}),  # type: ignore[dict-item]
         ["tensor 'x'", "no shape", "remedy: "],
     ),
-    "run_time_axes": (
-        lambda: model_of([node("Unsqueeze", "x s")], {"x": (FLOAT, [2, 3]), "s": (INT64, [2])}),
-        ["operator Unsqueeze", "only known at run time", "'s'", "remedy: "],
+    "run_time_rank": (
+        lambda: model_of([node("Unsqueeze", "x s")], {"x": (FLOAT, [2, 3]), "s": (INT64, ["K"])}),
+        ["operator Unsqueeze", "the number of axes is only known at run time", "static length"],
+    ),
+    "run_time_blocks": (
+        lambda: model_of([node("Col2Im", "x s b")], {"x": (FLOAT, [1, 5, 5]), "s": (INT64, [2]), "b": (INT64, [2])}),
+        ["operator Col2Im", "only known at run time", "'b'", "remedy: "],
     ),
 }
 
@@ -205,6 +209,6 @@ def test_tensors_that_no_machine_can_hold(model: onnx.ModelProto, found: str) ->
 
 def test_devices_without_a_system_have_no_memory_for_sizes_that_the_run_decides() -> None:
     nodes = [node("NonZero", "x", "a"), node("CumSum", "a axis", "b"), node("Neg", "b", "y")]
-    model = model_of(nodes, {"x": (FLOAT, [4])}, {"y": INT64}, initializers=[_tensor("axis", np.int64(1))])
+    model = model_of(nodes, {"x": (FLOAT, ["N"])}, {"y": INT64}, initializers=[_tensor("axis", np.int64(1))])
     with pytest.raises(CompileError, match="sizes that only the run knows"):
         compile_model(model, targets.find("cortex-m4"), Options())

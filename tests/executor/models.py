@@ -28,6 +28,7 @@ class SmallModel:
         Values of the symbols to run it with.
     feeds : sequence of mapping
         Inputs to run it with, instead of random ones.
+    opset : int
     """
 
     name: str
@@ -35,9 +36,10 @@ class SmallModel:
     weights: Mapping[str, Sequence[int]] = field(default_factory=dict)
     sizes: Sequence[Mapping[str, int]] = ({},)
     feeds: Sequence[Mapping[str, np.ndarray]] = ()
+    opset: int = 17
 
     def proto(self) -> onnx.ModelProto:
-        model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {self.name} {self.text}')
+        model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : {self.opset}]> {self.name} {self.text}')
         random = np.random.default_rng(0)
         for name, shape in self.weights.items():
             array = (random.standard_normal(shape) / 4).astype(np.float32)

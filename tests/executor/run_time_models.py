@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.executor.models import SmallModel
+from tests.executor.run_time_axes_models import AXES_MODELS, HOSTILE_AXES
 
 
 def _floats(*shape: int) -> np.ndarray:
@@ -186,6 +187,7 @@ RUN_TIME_MODELS = [
         }}""",
         feeds=[{"count": _number(k), "x": _floats(3)} for k in (0, 1, 4)],
     ),
+    *AXES_MODELS,
 ]
 
 #: Models with inputs that make no sense, and the status that a run ends with.
@@ -250,4 +252,5 @@ HOSTILE = [
             ]
         ],
     ),
+    *HOSTILE_AXES,
 ]

@@ -72,6 +72,13 @@ _CASES = {
             z = ReduceSum<keepdims = 0>(x, second)
             best = ArgMax<axis = 0, keepdims = 0>(x)
         }""",
+    "parts_of_what_a_window_leaves": """(float[2, 8, H, 7] x) => (float[1, 2, 1, A, 4] y, float[1, 2, 7, A, 4] z)
+        <int64[5] shape = {1, 2, 8, -1, 4}, int64[2] sizes = {1, 7}> {
+            p = MaxPool<dilations = [2, 1], kernel_shape = [2, 2], pads = [0, 1, 0, 0], strides = [1, 2]>(x)
+            r = Reshape(p, shape)
+            e = Exp(r)
+            y, z = Split<axis = 2>(e, sizes)
+        }""",
     "expanded_convolution": """(float[1, 1, 2, 2] x) => (float[3, 8, 2, 2] y)
         <float[8, 1, 1, 1] w = {1, 2, 3, 4, 5, 6, 7, 8}> {
             shape = Constant<value_ints = [3, 8, 2, 2]>()

@@ -1,0 +1,158 @@
+"""Small models with axes, depths and scales that only the run knows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.executor.models import SmallModel
+
+
+def _floats(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32)
+
+
+def _ints(*values: int) -> np.ndarray:
+    return np.array(values, np.int64)
+
+
+AXES_MODELS = [
+    SmallModel(
+        "axes_of_slices",
+        """(float[4, 5, N] x, int64[2] a, int64[2] b, int64[2] e, int64[2] s, int64[4] p)
+            => (float[A, B, C] y, float[D, E, F] z, float[G, H, I] w) {
+            h = Exp(x)
+            y = Slice(h, b, e, a, s)
+            z = Slice(h, b, e, a)
+            w = Pad<mode = "edge">(h, p, , a)
+        }""",
+        feeds=[
+            {"x": _floats(4, 5, n), "a": _ints(*a), "b": _ints(*b), "e": _ints(*e), "s": _ints(*s), "p": _ints(*p)}
+            for n, a, b, e, s, p in [
+                (6, (0, 1), (1, 0), (3, -1), (1, 2), (1, 0, 2, 1)),
+                (3, (-1, 0), (2, -1), (-100, -100), (-1, -2), (0, 0, 0, 3)),
+                (2, (1, 2), (0, 0), (2**63 - 1, 2**31 - 1), (3, 1), (2, 1, 0, 1)),
+            ]
+        ],
+        opset=18,
+    ),
+    SmallModel(
+        "axes_of_reductions",
+        """(float[4, 5, N] x, int64[2] a, int64[1] b) => (float[A, B, C] y, float[D] z, float[E, F, G] v, float[H, I] w,
+            float[J, K, L] u) {
+            h = Exp(x)
+            y = ReduceSum(h, a)
+            z = ReduceMax<keepdims = 0>(h, a)
+            v = ReduceLogSumExp(x, b)
+            w = ReduceMean<keepdims = 0>(h, b)
+            u = ReduceL2<noop_with_empty_axes = 1>(h, b)
+        }""",
+        feeds=[
+            {"x": _floats(4, 5, n), "a": _ints(*a), "b": _ints(b)}
+            for n, a, b in [(6, (0, 1), 2), (1, (-1, 0), 0), (3, (2, 1), -2)]
+        ],
+        opset=18,
+    ),
+    SmallModel(
+        "axes_of_shapes",
+        """(float[1, N, 1] x, int64[1] a, int64[2] b, int64 c, int64 d, float[2] v)
+            => (float[A, B] y, float[C, D, E, F, G] z, float[1, N, 1] s, float[1, N, 1] p, float[H, I] hot) {
+            h = Exp(x)
+            y = Squeeze(h, a)
+            z = Unsqueeze(h, b)
+            s = CumSum(h, c)
+            p = CumSum<exclusive = 1, reverse = 1>(h, c)
+            i0 = Abs(x)
+            i1 = Cast<to = 7>(i0)
+            flat = Constant<value_ints = [-1]>()
+            i = Reshape(i1, flat)
+            hot = OneHot<axis = 0>(i, d, v)
+        }""",
+        feeds=[
+            {
+                "x": _floats(1, n, 1),
+                "a": _ints(a),
+                "b": _ints(*b),
+                "c": np.array(c, np.int64),
+                "d": np.array(d, np.int64),
+                "v": np.array([-1, 2], np.float32),
+            }
+            for n, a, b, c, d in [(5, 0, (0, 1), 1, 4), (1, 2, (-1, 2), -1, 2), (7, -3, (4, 0), -2, 1)]
+        ],
+    ),
+    SmallModel(
+        "scales",
+        """(float[1, 2, H, W] x, float[4] s, int64[4] sizes) => (float[1, 2, A, B] y, float[C, D, E, F] z,
+            float[G, I, J, K] w) {
+            h = Exp(x)
+            y = Resize<mode = "linear">(h, , s)
+            z = Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric", nearest_mode = "floor">(h, , s)
+            w = Resize<mode = "cubic">(h, , , sizes)
+        }""",
+        feeds=[
+            {"x": _floats(1, 2, h, w), "s": np.array([1, 1, *s], np.float32), "sizes": _ints(1, 2, *sizes)}
+            for h, w, s, sizes in [(5, 6, (2, 1.5), (7, 3)), (10, 3, (0.6, 2.25), (10, 9)), (4, 4, (1, 1 / 3), (1, 1))]
+        ],
+    ),
+    SmallModel(
+        "expanded",
+        """(float[3, 1] x, float[N, 1] z, int64[2] shape, int64[3] more) => (float[A, B] y, float[C, D, E] w) {
+            y = Expand(x, shape)
+            w = Expand(z, more)
+        }""",
+        feeds=[
+            {"x": _floats(3, 1), "z": _floats(n, 1), "shape": _ints(*s), "more": _ints(*m)}
+            for n, s, m in [(2, (3, 4), (2, 2, 3)), (1, (1, 1), (1, 5, 1)), (4, (3, 1), (3, 1, 2))]
+        ],
+    ),
+]
+
+#: What ends with a status.
+HOSTILE_AXES = [
+    SmallModel(
+        "wrong_axes",
+        """(float[4, 5] x, int64[2] a, int64[1] b, int64 c) => (float[A, B] y, float[C] z, float[4, 5] s) {
+            y = ReduceSum(x, a)
+            z = ReduceSum<keepdims = 0>(x, b)
+            s = CumSum(x, c)
+        }""",
+        feeds=[
+            {"x": _floats(4, 5), "a": _ints(*a), "b": _ints(b), "c": np.array(c, np.int64), "status": 3}  # type: ignore[dict-item]
+            for a, b, c in [
+                ((0, 0), 0, 0),
+                ((0, 2), 0, 0),
+                ((1, -1), 0, 0),
+                ((0, 1), -3, 0),
+                ((0, 1), 2**62, 0),
+                ((0, 1), 0, 2),
+            ]
+        ],
+    ),
+    SmallModel(
+        "wrong_squeezes",
+        """(float[1, N] x, int64[1] a, float[2] s) => (float[A] y, float[1, B] z) {
+            y = Squeeze(x, a)
+            flat = Constant<value_ints = [1, 1, 1, -1]>()
+            image = Reshape(x, flat)
+            ones = Constant<value_floats = [1.0, 1.0]>()
+            scales = Concat<axis = 0>(ones, s)
+            w = Resize<mode = "linear">(image, , scales)
+            two = Constant<value_ints = [1, -1]>()
+            z = Reshape(w, two)
+        }""",
+        feeds=[
+            {"x": _floats(1, 3), "a": _ints(a), "s": np.array(s, np.float32), "status": status}  # type: ignore[dict-item]
+            for a, s, status in [
+                (1, (1, 1), 10),
+                (2, (1, 1), 3),
+                (0, (1, 1.3707), 3),
+                (0, (1, -2), 3),
+                (0, (np.nan, 1), 3),
+            ]
+        ],
+    ),
+    SmallModel(
+        "wrong_expansion",
+        "(float[3, 1] x, int64[2] shape) => (float[A, B] y) { y = Expand(x, shape) }",
+        feeds=[{"x": _floats(3, 1), "shape": _ints(2, 4), "status": 3}],  # type: ignore[dict-item]
+    ),
+]
