@@ -49,6 +49,8 @@ def _data_offset() -> int | None:
 
 DATA_OFFSET = _data_offset()
 
+_MAX_KEYS_IN_TEXT = 100
+
 
 def make_call_path(
     library: Library, arguments: Arguments, data_offset: int | None = DATA_OFFSET
@@ -174,13 +176,22 @@ def _text(inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo], objects: 
     for i in numbers_out:
         if outputs[i].keys:
             yield f"    if given is None or out{i}_name not in given:"
-            yield f"        y{i} = as_maps(out{i}.keys, y{i})"
+            yield f"        y{i} = {_maps_text(i, outputs[i].keys)}"
     yield f"    return {{{', '.join(f'out{i}_name: y{i}' for i in numbers_out)}}}"
 
 
 def _is_packed(tensor: TensorInfo) -> bool:
     """Are arrays of it no arrays in C?"""
     return tensor.form == abi.TENSOR and (packed_bits(tensor.element_type) > 0 or tensor.element_type == STRING)
+
+
+def _maps_text(i: int, keys: tuple[int | str, ...]) -> str:
+    """A dict of each row of an output. With two keys in the text that takes half the time of `_as_maps`."""
+    if len(keys) > _MAX_KEYS_IN_TEXT:
+        return f"as_maps(out{i}.keys, y{i})"
+    elements = [f"e{place}" for place in range(len(keys))]
+    items = ", ".join(f"{key!r}: {element}" for key, element in zip(keys, elements, strict=True))
+    return f"[{{{items}}} for {', '.join(elements)}, in y{i}.tolist()]"
 
 
 def _as_maps(keys: tuple[int | str, ...], rows: np.ndarray) -> list[dict[int | str, Any]]:

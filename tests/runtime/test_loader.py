@@ -9,12 +9,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from onnxc.runtime_stub.call_path import DATA_OFFSET, make_call_path
+from onnxc.runtime_stub.call_path import DATA_OFFSET, _as_maps, _maps_text, make_call_path
 from onnxc.runtime_stub.loader import InputError, Model, RunError, load
 
 Library = Callable[..., Path]
@@ -253,6 +254,13 @@ def test_results_are_new_arrays(doubling: Model) -> None:
     np.testing.assert_array_equal(first, 2 * X)
     np.testing.assert_array_equal(second, 2 * X + 2)
     assert first.flags.owndata and first.flags.writeable
+
+
+@pytest.mark.parametrize("keys", [(7, -1), ("a'", "\n", "\udc80"), (5,), tuple(range(101))], ids=len)
+def test_rows_as_maps(keys: tuple[int | str, ...]) -> None:
+    rows = np.arange(3 * len(keys), dtype=np.float32).reshape(3, -1)
+    names = {"as_maps": _as_maps, "out0": SimpleNamespace(keys=keys), "y0": rows}
+    assert eval(_maps_text(0, keys), names) == [dict(zip(keys, row, strict=True)) for row in rows.tolist()]
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="elsewhere an object's id is not its address")
