@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+#: Vectors of sums that hide the latency of multiply-adds: two are begun in each of 4 cycles.
+SUMS = 7
+
 
 @dataclass(frozen=True)
 class Toolchain:
@@ -99,6 +102,11 @@ class Target:
     def lanes(self, bits: int = 32) -> int:
         """Elements of a width that one vector register holds; 1 without SIMD."""
         return max(1, self.vector_bits // bits)
+
+    @property
+    def accumulators(self) -> int:
+        """Vector registers left for sums: some hold weights, data and constants."""
+        return max(4, self.vector_registers - 4)
 
     @property
     def multiplies_bytes(self) -> bool:

@@ -75,7 +75,7 @@ def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.nda
     return block_array(result, weights.shape[-1])
 
 
-def _choose_columns(T: Any, attrs: Attrs, columns: Any) -> int:
+def choose_columns(T: Any, attrs: Attrs, columns: Any) -> int:
     """`column_tile`, or what a tuning record says. Rows of known length may stay whole: the schedule cuts them."""
     static = isinstance(columns, int)
     most = min(columns, MOST_COLUMNS) if static else MOST_COLUMNS
@@ -94,7 +94,7 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
     shape = T.result_shape()
     columns = shape[-2]
-    tile = _choose_columns(T, attrs, columns)
+    tile = choose_columns(T, attrs, columns)
     computed = [*shape[:-2], T.floor_div(columns + (tile - 1), tile), tile, shape[-1]] if tile else shape
 
     def pixel(rest: Sequence[Any]) -> list[Any]:

@@ -20,6 +20,7 @@ from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, check_dtype, get, register, tensors
 from .layout import block_array, unblock_array
+from .nn_conv_blocked import choose_columns
 from .window import check_window, output_sizes, pad_stage
 
 #: Input channels of one dot product.
@@ -102,7 +103,8 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     quad = T.reduce_axis(quads, "quad")
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
     shape = T.result_shape()
-    tile, columns = attrs.column_tile, shape[-2]
+    columns = shape[-2]
+    tile = choose_columns(T, attrs, columns)
     computed = [*shape[:-2], T.floor_div(columns + (tile - 1), tile), tile, shape[-1]] if tile else shape
 
     def at(rest: Sequence[Any]) -> list[Any]:

@@ -32,7 +32,7 @@ from ..relay.expr import (
     subfunctions,
 )
 from ..relay.types import TensorType
-from ..target import Target
+from ..target import SUMS, Target
 from .base import Pass, PassContext, map_functions, map_subfunctions
 
 #: So many channels are no block: each element of the data is multiplied with a vector of weights anyway.
@@ -178,7 +178,8 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     if blocks is None:
         return False
     in_block, out_block = blocks
-    if groups > 1 and groups == in_channels == out_channels:
+    depthwise = groups > 1 and groups == in_channels == out_channels
+    if depthwise:
         packed = weights.array.reshape(out_channels // out_block, out_block, 1, 1, *window)
         packed = np.ascontiguousarray(np.moveaxis(packed, (3, 1), (-2, -1)))
     elif groups > 1 and (group_channels % in_block or (out_channels // groups) % out_block):
@@ -190,7 +191,7 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
     attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups")}
     self.blocked[var] = self.emit(
-        "nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs, **_tiling(self, var, out_block)
+        "nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs, **_tiling(self, var, out_block, depthwise)
     )
     return True
 
@@ -214,11 +215,36 @@ def _packed_bias(bias: Constant, block: int) -> Constant:
     return Constant(padded.reshape(-1, block), f"{_name(bias)}.packed")
 
 
-def _tiling(self: _Rewriter, var: Var, block: int) -> dict[str, int]:
-    """The attribute of a convolution that cuts rows of unknown length."""
+def _tiling(self: _Rewriter, var: Var, block: int, depthwise: bool) -> dict[str, int]:
+    """The attribute of a convolution that cuts rows of unknown length, and those of which no tile is a divisor."""
     result = _tensor(var)
     assert result is not None
-    return {} if isinstance(result.shape[-1], int) else {"column_tile": _column_tile(block, self.target)}
+    if not isinstance(result.shape[-1], int):
+        return {"column_tile": _column_tile(block, self.target)}
+    rows = result.shape[-2] if result.rank > 3 else 1
+    columns = 0 if depthwise else _filled_tile(rows, result.shape[-1], block, self.target)
+    return {"column_tile": columns} if columns else {}
+
+
+def _filled_tile(rows: Dimension, columns: int, block: int, target: Target) -> int:
+    """Pixels of a row to compute together although they don't divide it, so that some are computed twice; or 0.
+
+    Where no tile that divides the image has sums enough. With AVX2, which has room for 6 pixels, 7x7 pixels by 4 take
+    0.74 to 0.77 of the time that they take by 7, whose sums don't fit.
+    """
+    vectors = max(1, block // target.lanes())
+    most = max(1, target.accumulators // vectors)
+
+    def divisors(number: Dimension) -> list[int]:
+        return [d for d in range(1, most + 1) if isinstance(number, int) and number % d == 0] or [1]
+
+    best = max((r * c for r in divisors(rows) for c in divisors(columns) if r * c <= most), default=1)
+    if best >= min(SUMS, -(-2 * most // 3)):
+        return 0
+    filled = [
+        c for c in range(2, min(most, columns) + 1) if c * vectors >= SUMS and -(-columns // c) * c <= 1.2 * columns
+    ]
+    return max(filled, default=0)
 
 
 def _elementwise(self: _Rewriter, var: Var, call: Call) -> bool:
@@ -359,7 +385,8 @@ def _integer_conv(self: _Rewriter, var: Var, call: Call) -> bool:
     in_block, out_block = blocks
     in_block += -in_block % QUAD
     attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups", "zero_point")}
-    if groups > 1 and groups == group_channels * groups == out_channels:
+    depthwise = groups > 1 and groups == group_channels * groups == out_channels
+    if depthwise:
         packed, attrs["depthwise"] = pack_depthwise(weights.array, out_block), True
         *padding, last = call.attrs.padding
         attrs["padding"] = (*padding, last + -window[-1] % QUAD * call.attrs.dilations[-1])  # zeros meet it
@@ -371,7 +398,12 @@ def _integer_conv(self: _Rewriter, var: Var, call: Call) -> bool:
     args: list[Atom] = [blocked, Constant(packed, f"{_name(weights)}.packed")]
     args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
     self.blocked[var] = self.emit(
-        "qnn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs, **_tiling(self, var, out_block)
+        "qnn.conv_blocked",
+        tuple(args),
+        call,
+        f"{var.name}.blocked",
+        **attrs,
+        **_tiling(self, var, out_block, depthwise),
     )
     return True
 

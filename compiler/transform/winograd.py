@@ -26,7 +26,7 @@ from ..op.nn_conv_winograd import (
 from ..relay.dimension import Dimension
 from ..relay.expr import Binding, Call, Constant, Function, Module
 from ..relay.types import TensorType
-from ..target import Target
+from ..target import SUMS, Target
 from .base import Pass, PassContext, map_functions, map_subfunctions
 
 #: Channels that the transform of the data works on at once, in a vector.
@@ -146,7 +146,7 @@ def _divide(
         each = max(work, moved / _BYTES_PER_PRODUCT_FROM_L3) + moved / _BYTES_PER_PRODUCT_FROM_L3 / 4
         return groups(cut) * each + before / _BYTES_PER_PRODUCT_FROM_L3
 
-    registers = max(1, (target.vector_registers - 4) // vectors)
+    registers = max(1, target.accumulators // vectors)
     cuts = [
         _Division(group, together, fused)
         for group in whole_groups(sizes, tile)
@@ -164,8 +164,6 @@ def _divide(
     return min(close, key=lambda cut: cut.together)
 
 
-#: Sums that hide the latency of multiply-adds.
-SUMS = 7
 #: Tasks that are enough for the threads.
 ENOUGH_TASKS = 8
 #: Vector operations that beginning and ending a matrix product cost.

@@ -117,6 +117,7 @@ CONVOLUTIONS = [
     ),
     Case("planes", _planes, ("conv_planes",) * 5, {"N": (1, 2), "W": (8, 33, 70)}),
     Case("winograd", _winograd, ("conv_blocked", *("conv_winograd",) * 4), {"N": (1, 2)}),
+    Case("seven", lambda g: [g("nn.relu", g.conv(g.input("N", 32, 7, 7), 48, 1, 1))], _CONV, {"N": (1, 2)}),
     Case("many_channels", lambda g: [g.conv(g.input(1, 80, 4, 4), 96, 1, 1, bias=False)], _CONV),
     Case(
         "symbolic_image",

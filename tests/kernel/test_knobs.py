@@ -12,6 +12,7 @@ import pytest
 from onnxc import targets
 from onnxc.kernel.knobs import Knobs, Option
 from tests.kernel.cases import CASES, Case
+from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
 
 
@@ -86,9 +87,11 @@ def test_a_refused_record_gives_way_to_defaults() -> None:
     assert knobs.choices == {"rule.tile": 1}
 
 
-@pytest.mark.parametrize(
-    "case", [c for c in CASES if set(c.rules) & {"conv_blocked", "matmul", "rows"}], ids=lambda c: c.name
-)
+#: Rules with knobs.
+_RULES = {"conv_blocked", "conv_integer", "conv_winograd", "matmul", "rows"}
+
+
+@pytest.mark.parametrize("case", [c for c in [*CASES, *INTEGER_CASES] if set(c.rules) & _RULES], ids=lambda c: c.name)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_every_choice_computes_the_same(case: Case, seed: int, tmp_path: Path) -> None:
     """Choices at random, the same in each run."""

@@ -14,7 +14,17 @@ from onnxc.kernel.lower import Lowered
 from onnxc.target import Target
 
 from . import blocks as b
-from .conv_tiles import accumulate, find_convolution, is_cut, is_depthwise, tile_pixels, tile_unknown_rows
+from .conv_tiles import (
+    accumulate,
+    choose_rows_first,
+    choose_steps,
+    choose_window,
+    find_convolution,
+    is_cut,
+    is_depthwise,
+    tile_pixels,
+    tile_unknown_rows,
+)
 from .generic import schedule_elementwise
 from .streams import prefetch
 from .tiles import accumulators, pixel_tile, pixel_tiles, usual_pixel_tile
@@ -38,7 +48,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     conv, writer = found
     name = b.name_of(sch, conv)
     spatial = tile_unknown_rows(sch, conv, writer) if is_cut(sch, conv) else _tile(sch, conv, writer, target, knobs)
-    loop = accumulate(sch, conv, spatial, _steps(sch, conv, knobs))
+    loop = accumulate(sch, conv, spatial, choose_steps(sch, conv, knobs), choose_window(sch, conv, knobs))
     if not is_depthwise(sch, conv):
         prefetch(sch, loop, lowered, target, knobs, "conv.prefetch")
     return b.always(sch.mod["main"], [name])  # whole tiles are computed
@@ -62,18 +72,7 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, knobs: Knobs) -> int
     # Sums of depthwise windows are short: few of them in flight are better than any without a register.
     usual = (pixel_tile if depthwise else usual_pixel_tile)(height, width, most)
     tile = knobs.choose("conv.tile", sorted({*pixel_tiles(height, width, 2 * most), usual}), usual)
-    rows_first = knobs.choose("conv.outer", ("channels", "rows"), "channels") == "rows"
-    return tile_pixels(sch, conv, writer, tile, together, rows_first)
-
-
-def _steps(sch: Any, conv: Any, knobs: Knobs) -> int:
-    """Input channels that are unrolled."""
-    if is_depthwise(sch, conv):
-        return 1
-    channels = b.extent(sch, list(sch.get_loops(conv))[-1])
-    return knobs.choose(
-        "conv.unroll", [u for u in (1, 2, 4, 8) if channels is not None and channels % u == 0] or [1], 1
-    )
+    return tile_pixels(sch, conv, writer, tile, together, choose_rows_first(knobs))
 
 
 def _chunks_together(chunks: int | None, sums: int, knobs: Knobs) -> int:

@@ -13,7 +13,18 @@ from onnxc.kernel.lower import Lowered
 from onnxc.target import Target
 
 from . import blocks as b
-from .conv_tiles import accumulate, find_convolution, is_cut, is_depthwise, tile_pixels, tile_unknown_rows
+from .conv_tiles import (
+    accumulate,
+    choose_rows_first,
+    choose_steps,
+    choose_window,
+    find_convolution,
+    is_cut,
+    is_depthwise,
+    tile_pixels,
+    tile_unknown_rows,
+)
+from .streams import prefetch
 from .tiles import accumulators, pixel_tile, pixel_tiles
 
 
@@ -32,7 +43,9 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     conv, writer = found
     name = b.name_of(sch, conv)
     spatial = tile_unknown_rows(sch, conv, writer) if is_cut(sch, conv) else _tile(sch, conv, writer, target, knobs)
-    accumulate(sch, conv, spatial)
+    loop = accumulate(sch, conv, spatial, choose_steps(sch, conv, knobs), choose_window(sch, conv, knobs))
+    if not is_depthwise(sch, conv):
+        prefetch(sch, loop, lowered, target, knobs, "conv.prefetch")
     return b.always(sch.mod["main"], [name])  # whole tiles are computed
 
 
@@ -55,8 +68,8 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, knobs: Knobs) -> int
         most = min(most, 16)
     sizes = [b.extent(sch, s) for s in spatial]
     height, width = sizes[-2] if len(sizes) > 1 else 1, sizes[-1]
-    tile = knobs.choose("conv.tile", pixel_tiles(height, width, most), pixel_tile(height, width, most))
-    return tile_pixels(sch, conv, writer, tile, together)
+    tile = knobs.choose("conv.tile", pixel_tiles(height, width, 2 * most), pixel_tile(height, width, most))
+    return tile_pixels(sch, conv, writer, tile, together, choose_rows_first(knobs))
 
 
 def _chunks_together(chunks: int | None, vectors: int, target: Target, knobs: Knobs, depthwise: bool) -> int:

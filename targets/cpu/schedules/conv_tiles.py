@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from onnxc.kernel.knobs import Knobs
+from onnxc.kernel.tvm_api import tirx
+
 from . import blocks as b
 
 _ANCHORS = ("conv_blocked", "conv_depthwise", "conv_blocked_tiled", "conv_depthwise_tiled")
@@ -78,10 +81,32 @@ def tile_pixels(sch: Any, conv: Any, writer: Any, tile: Sequence[int], together:
     return len(spatial)
 
 
-def accumulate(sch: Any, conv: Any, spatial: int, steps: int = 1) -> Any:
+def choose_steps(sch: Any, conv: Any, knobs: Knobs) -> int:
+    """Steps of the last reduction (input channels, or words of four of them) that are unrolled."""
+    if is_depthwise(sch, conv):
+        return 1
+    length = b.extent(sch, list(sch.get_loops(conv))[-1])
+    return knobs.choose("conv.unroll", [u for u in (1, 2, 4, 8) if length is not None and length % u == 0] or [1], 1)
+
+
+def choose_window(sch: Any, conv: Any, knobs: Knobs) -> int | None:
+    """Axes of a depthwise window that are unrolled, from the last one on; None: all."""
+    if not is_depthwise(sch, conv):
+        return None
+    axes = sum(axis.iter_type == tirx.IterVar.CommReduce for axis in sch.get(conv).iter_vars)
+    return knobs.choose("conv.window", list(range(1, axes + 1)), axes)
+
+
+def choose_rows_first(knobs: Knobs) -> bool:
+    """Do tasks that follow each other share their data (rows), rather than their weights (channels)?"""
+    return knobs.choose("conv.outer", ("channels", "rows"), "channels") == "rows"
+
+
+def accumulate(sch: Any, conv: Any, spatial: int, steps: int = 1, window: int | None = None) -> Any:
     """Order the loops of the tile: reduction outside, then pixels and blocks (unrolled), then lanes (vectorised).
 
-    `spatial` axes lie in a tile; so many `steps` of the last reduction are unrolled, and a depthwise window whole.
+    `spatial` axes lie in a tile; so many `steps` of the last reduction are unrolled, and of a depthwise window the last
+    axes: so many, or all.
     Returns the innermost loop of the reduction that is not unrolled by steps.
     """
     loops = list(sch.get_loops(conv))
@@ -100,6 +125,6 @@ def accumulate(sch: Any, conv: Any, spatial: int, steps: int = 1) -> Any:
         sch.unroll(loop)
     sch.vectorize(init_loops[-1])
     if is_depthwise(sch, conv):
-        for loop in reduced:
+        for loop in reduced if window is None else reduced[len(reduced) - window :]:
             sch.unroll(loop)
     return reduced[-2 if steps > 1 else -1]

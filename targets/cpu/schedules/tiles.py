@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from onnxc.target import Target
-
-#: Independent sums that hide the latency of multiply-adds.
-LEAST_SUMS = 7
+from onnxc.target import SUMS, Target
 
 
 def accumulators(target: Target) -> int:
-    """Vector registers left for sums: some hold weights, data and constants."""
-    return max(4, target.vector_registers - 4)
+    return target.accumulators
 
 
 def pixel_tile(height: int | None, width: int | None, most: int) -> tuple[int, ...]:
@@ -29,7 +25,7 @@ def usual_pixel_tile(height: int | None, width: int | None, most: int) -> tuple[
     had (28x28 pixels with AVX2), 4 take 1.0 ms and 7 take 2.3.
     """
     tile = pixel_tile(height, width, most)
-    if tile[0] * tile[1] >= min(LEAST_SUMS, -(-2 * most // 3)):
+    if tile[0] * tile[1] >= min(SUMS, -(-2 * most // 3)):
         return tile
     larger = [t for t in pixel_tiles(height, width, 4 * most) if t[0] * t[1] > most]
     return min(larger, key=lambda t: (t[0] * t[1], -t[1]), default=tile)
