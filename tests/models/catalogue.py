@@ -105,6 +105,10 @@ def pictures(
     return [{name: rng.random((batch, 3, *size), np.float32)} for batch in batches]
 
 
+#: Sentences' tokens: one, and numbers that fill tiles of kernels, or do not.
+LENGTHS = (1, 7, 32, 65, 128)
+
+
 def text(names: Mapping[str, int], lengths: Iterable[int], rng: np.random.Generator) -> list[Feeds]:
     """Token ids below each input's number of tokens, for one sentence of each length."""
     return [{name: rng.integers(0, limit, (1, length)) for name, limit in names.items()} for length in lengths]
@@ -112,8 +116,8 @@ def text(names: Mapping[str, int], lengths: Iterable[int], rng: np.random.Genera
 
 def bert(rng: np.random.Generator) -> list[Feeds]:
     """Sentences with and without padding: the mask is ones, then zeros."""
-    runs = text({"input_ids": 30522}, (16, 128), rng)
-    for feeds, used in zip(runs, (16, 100), strict=True):
+    runs = text({"input_ids": 30522}, LENGTHS, rng)
+    for feeds, used in zip(runs, (1, 7, 30, 65, 100), strict=True):
         feeds["attention_mask"] = (np.arange(feeds["input_ids"].shape[1]) < used).astype(np.int64)[None]
     return runs
 
@@ -258,7 +262,7 @@ def shared_cases(folder: Path) -> list[ModelCase]:
             ("efficientnet_b0", "", picture, True),
             ("vit_tiny", "vit_tiny_patch16_224", picture, True),
             ("bert_base", "", bert, True),
-            ("gpt2_small", "", partial(text, {"input_ids": 50257}, (16, 128)), False),
+            ("gpt2_small", "", partial(text, {"input_ids": 50257}, LENGTHS), False),
             ("yolov8n_like", "yolov8n_like_320", partial(pictures, "input", (320, 320)), False),
         )
     ]

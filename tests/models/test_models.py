@@ -7,12 +7,15 @@ one for each kind of network.
 from __future__ import annotations
 
 import numpy as np
+import onnx
+import onnx.utils
 import onnxruntime
 import pytest
 
 import onnxc
 from tests.models.agreement import compare
 from tests.models.catalogue import DIGITS, ModelCase, all_cases
+from tests.models.weights import fill_skeleton
 
 #: Those of the shared folder are left out where it is not.
 TESTED = [
@@ -30,6 +33,21 @@ def test_agrees_with_onnx_runtime(case: ModelCase) -> None:
     model = case.load()
     with onnxc.compile(model, name=case.name, jobs=1) as compiled:
         agreement = compare(model, compiled.run, case.feeds())
+    assert agreement.holds, f"{case.name}: {agreement}, allowed are {agreement.bound_text}"
+
+
+TRANSFORMERS = [case for case in all_cases() if case.name in ("gpt2_small", "bert_base")]
+
+
+@pytest.mark.parametrize("case", TRANSFORMERS, ids=lambda case: case.name)
+def test_sentences_of_any_length_run_in_one_artifact(case: ModelCase) -> None:
+    """The embedding and the first two layers of language models: the others are of the same kind."""
+    model = onnx.load(case.path)
+    names = [value.name for value in model.graph.input]
+    first = onnx.utils.Extractor(model).extract_model(names, ["layer_norm_4"])
+    fill_skeleton(first)
+    with onnxc.compile(first, name=case.name, jobs=1) as compiled:
+        agreement = compare(first, compiled.run, [*case.feeds(), case.feeds()[1]])
     assert agreement.holds, f"{case.name}: {agreement}, allowed are {agreement.bound_text}"
 
 
