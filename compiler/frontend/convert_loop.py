@@ -7,20 +7,21 @@ what is carried from one iteration to the next, and the tensors in which rows ar
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx
 
+from ..diagnostics import RunTimeRankError
 from ..op.base import normalize_axis
 from ..relay.dimension import Dim, Dimension, maximum
 from ..relay.expr import Atom, Constant, Function, Var
-from ..relay.types import TensorType, TupleType, Type, join_types
+from ..relay.types import SequenceType, TensorType, TupleType, Type, join_types
 from .convert_control import function_of
 from .registry import Node, converter
-from .sequences import as_type
+from .sequences import as_type, type_of_proto
 
 _BOOL, _INDEX = TensorType((), "bool"), TensorType((), "int64")
 
@@ -80,6 +81,7 @@ def build_loop(
     iterate: Iterate,
     names: Sequence[str],
     places: Places | None = None,
+    declared: Mapping[int, Type] | None = None,
 ) -> list[Atom]:
     """Bind a loop.
 
@@ -99,6 +101,8 @@ def build_loop(
         Names of the results.
     places : callable, optional
         For each kind of rows, where those of an iteration go; one behind the other by default.
+    declared : mapping, optional
+        Of carried sequences that begin empty, what the model says of them: asked where the body must know their rank.
 
     Returns
     -------
@@ -108,7 +112,15 @@ def build_loop(
     plan = node.builder.notes.setdefault(("loop", key), _Plan())
     while True:
         attempt = _Attempt(node, plan, limit, condition, carried, names)
-        if attempt.convert(iterate):
+        try:
+            good = attempt.convert(iterate)
+        except RunTimeRankError:
+            new = {place: type_ for place, type_ in (declared or {}).items() if place not in plan.types}
+            if not new:
+                raise
+            plan.types.update(new)
+            continue
+        if good:
             return attempt.finish(places)
 
 
@@ -305,9 +317,20 @@ def convert_loop(node: Node) -> Any:
     outputs = [_output(node, i) for i in (*moving, *range(len(first), kept))]
     bound: Dimension | Atom | None = limit if count is None else count
     carried = [first[i] for i in moving]
-    results = build_loop(node, key, bound, node.optional_input(1), carried, iterate, outputs)
+    types = {place: _declared(body.input[i + 2]) for place, i in enumerate(moving) if _is_empty(first[i].type)}
+    declared = {place: type_ for place, type_ in types.items() if type_ is not None}
+    results = build_loop(node, key, bound, node.optional_input(1), carried, iterate, outputs, declared=declared)
     finals = dict(zip(moving, results, strict=False))
     return [*(finals.get(i, first[i]) for i in range(len(first))), *results[len(moving) :]]
+
+
+def _is_empty(type_: Type) -> bool:
+    return isinstance(type_, SequenceType) and not type_.element.exists
+
+
+def _declared(value: onnx.ValueInfoProto) -> Type | None:
+    """What a body says of a sequence that it takes."""
+    return type_of_proto(value.type, lambda name: None) if value.type.HasField("sequence_type") else None
 
 
 def _known_count(node: Node, limit: Atom) -> Dimension | None:

@@ -23,7 +23,7 @@ from .choices import choices_of
 from .expand import expand_function
 from .explain import explain
 from .load import load_model, opset_versions
-from .registry import Node, dense_array, find_converter
+from .registry import Node, dense_array, element_type, find_converter
 from .sequences import type_of_proto
 
 
@@ -183,11 +183,15 @@ class _Importer:
     def _check_outputs(self, outputs: Iterable[Atom]) -> None:
         """The outputs must have the element types that the model says; of its shapes many models are unsure."""
         for value, atom in zip(self.model.graph.output, outputs, strict=True):
-            if not value.type.HasField("tensor_type") or value.type.tensor_type.elem_type == 0:
+            found = atom.type.dtype if isinstance(atom.type, TensorType) else str(atom.type)
+            if value.type.sequence_type.elem_type.HasField("tensor_type"):
+                declared, good = "a sequence", not isinstance(atom.type, TensorType)
+            elif value.type.tensor_type.elem_type != 0:
+                declared = element_type(value.type.tensor_type.elem_type)
+                good = found == declared
+            else:
                 continue
-            declared = element_type(value.type.tensor_type.elem_type)
-            if not isinstance(atom.type, TensorType) or atom.type.dtype != declared:
-                found = atom.type.dtype if isinstance(atom.type, TensorType) else atom.type
+            if not good:
                 raise CompileError(
                     f"the output is computed as {found}, but declared as {declared}",
                     Location(tensor=value.name),
@@ -403,14 +407,6 @@ class _Importer:
         dim = parse_dimension(symbol)
         assert isinstance(dim, Dim)
         return dim
-
-
-def element_type(number: int) -> str:
-    """Relay's name of an element type, by its number in ONNX."""
-    try:
-        return dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number)))
-    except (KeyError, TypeError, AssertionError) as error:
-        raise CompileError(f"element type number {number} is unknown") from error
 
 
 def _bind_attributes(

@@ -303,6 +303,14 @@ def _has_symbols(value: Any) -> bool:
     return isinstance(value, Dim) or (isinstance(value, tuple) and any(map(_has_symbols, value)))
 
 
+def element_type(number: int) -> str:
+    """Relay's name of an element type, by its number in ONNX."""
+    try:
+        return dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(number)))
+    except (KeyError, TypeError, AssertionError) as error:
+        raise CompileError(f"element type number {number} is unknown") from error
+
+
 def attribute_value(attribute: onnx.AttributeProto) -> Any:
     """Value of an ONNX attribute: strings decoded, lists as tuples, tensors (sparse ones too) as arrays."""
     value = onnx.helper.get_attribute_value(attribute)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import onnx
-import onnx.helper
 
 from ..diagnostics import CompileError
 from ..relay.expr import Atom
-from ..relay.types import DTYPES, OpenTensorType, OptionalType, SequenceType, Type, dtype_name
-from .registry import Node
+from ..relay.types import DTYPES, OpenTensorType, OptionalType, SequenceType, Type
+from .registry import Node, element_type
 
 
 def type_of_proto(proto: onnx.TypeProto, dim: Callable[[str], int | None]) -> SequenceType | OptionalType:
@@ -42,10 +40,7 @@ def _open_tensor(proto: onnx.TypeProto, dim: Callable[[str], int | None]) -> Ope
             f"a sequence or an optional of the type {proto.WhichOneof('value') or 'nothing'}", expected="tensors"
         )
     tensor = proto.tensor_type
-    try:
-        dtype = dtype_name(np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)))
-    except (KeyError, TypeError, AssertionError) as error:
-        raise CompileError(f"element type number {tensor.elem_type} is unknown") from error
+    dtype = element_type(tensor.elem_type)
     if DTYPES[dtype][1] < 8:
         raise CompileError(f"a sequence or an optional of {dtype}", expected="elements of a byte or more")
     if not tensor.HasField("shape"):

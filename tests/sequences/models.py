@@ -176,6 +176,29 @@ MODELS = [
         [{"x": floats(2), "count": number(n)} for n in (0, 1, 4)],
     ),
     ValueModel(
+        "remembered",
+        f"""(float[2] x, int64 count) => (seq(float[2]) s) {{
+            {_TRUE}
+            empty = SequenceEmpty()
+            s = Loop(count, go, empty) <body = iteration
+                (int64 i, bool c, seq(float[2]) a) => (bool d, seq(float[2]) b) {{
+                d = Identity(c)
+                zero = Constant<value_int = 0>()
+                later = Greater(i, zero)
+                new = If(later) <
+                    then_branch = sum () => (float[2] y) {{
+                        last = Constant<value_int = -1>()
+                        old = SequenceAt(a, last)
+                        y = Add(old, x)
+                    }},
+                    else_branch = first () => (float[2] z) {{ z = Identity(x) }}
+                >
+                b = SequenceInsert(a, new)
+            }}>
+        }}""",
+        [{"x": floats(2), "count": number(n)} for n in (4, 0)],
+    ),
+    ValueModel(
         "nested",
         f"""(seq(float[N]) s, int64 count) => (seq(float[N]) y) {{
             {_TRUE}
