@@ -5,12 +5,15 @@ What is missing (QEMU, a C library of the target, a compiler) skips the test, an
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -233,10 +236,37 @@ def build_firmware(sources: Path, target: Target, folder: Path, **variables: str
     if shutil.which("make") is None:
         missing("make", "apt install make")
     variables = {"CPU": target.name, "MODEL": str(sources), "BUILD": str(folder), "PYTHON": sys.executable, **variables}
+    kept = _kept_objects(sources, variables)
+    for path in kept.iterdir():
+        shutil.copyfile(path, folder / path.name)  # newer than all that make compares it with
     command = ["make", "-s", "-C", str(FIRMWARE), *(f"{name}={value}" for name, value in variables.items())]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RunError(done.returncode, done.stdout + done.stderr)
+    for name in _SAME_IN_ALL:
+        if (folder / name).exists() and not (kept / name).exists():
+            shutil.copyfile(folder / name, kept / name)
+
+
+#: Objects of a firmware in which nothing of the model is. Most of the time that a small firmware takes goes into them.
+_SAME_IN_ALL = ("libm.o", "onnxc_runtime.o", "run_firmware.o", "run_model.o", "semihosting.o", "startup.o")
+
+
+def _kept_objects(sources: Path, variables: Mapping[str, str]) -> Path:
+    """The folder, one for this process, of these objects for what they are compiled from."""
+    files = [*FIRMWARE.glob("*.[ch]"), FIRMWARE / "Makefile", *HERE.glob("*.[ch]"), *sources.glob("onnxc_runtime.*")]
+    flags = {name: value for name, value in variables.items() if name not in ("MODEL", "BUILD")}
+    key = hashlib.sha256(repr(sorted(flags.items())).encode())
+    for path in sorted(files):
+        key.update(path.read_bytes())
+    folder = Path(_objects_of_this_process().name, key.hexdigest())
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@cache
+def _objects_of_this_process() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="onnxc-firmware-")
 
 
 def firmware_command(target: Target, program: Path, machine: str | None = None) -> list[str]:
