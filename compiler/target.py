@@ -112,9 +112,16 @@ class Target:
     def multiplies_bytes(self) -> bool:
         """Are sums of products of bytes faster than those of floats?
 
-        Where vectors have instructions for them (x86: see `kernel.lower_dots`), and in scalar code.
+        Where vectors have instructions for them (see `kernel.lower_dots`), and in scalar code.
         """
+        if self.family == "arm":
+            return "dotprod" in self.required_cpu_features
         return self.family == "x86" or self.kernel_format == "c"
+
+    @property
+    def dots_are_signed(self) -> bool:
+        """Do the instructions for dot products of bytes take both of them as signed, and only so?"""
+        return self.family == "arm" and self.multiplies_bytes and "i8mm" not in self.required_cpu_features
 
     def schedule_rules(self) -> Sequence[Callable[..., Any]]:
         """The schedule rules in order of preference; imports TVM."""

@@ -6,6 +6,10 @@ that a vector of words is loaded at once; where they do not lie in a row, they a
 With VNNI a dot product is one instruction, the addition included. Without, x86 multiplies 16-bit numbers in pairs
 (pmaddwd): the even bytes of both words, and the odd ones. Unlike pmaddubsw, which adds up in 16 bits, that is exact for
 all bytes. What it does to the weights is done once for all pixels of a tile.
+
+ARM has dot products of bytes of one kind (dotprod) and of unsigned with signed ones (i8mm). With the first alone,
+128 is taken off the unsigned bytes: a b = (a - 128) b - (-128) b, two dot products, of which all pixels of a tile share
+the second. Convolutions do so by their bias (`data_offset` in `qnn_conv_blocked`), and need only the first.
 """
 
 from __future__ import annotations
@@ -14,8 +18,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from ..op.qnn_conv_blocked import SIGNS
 from ..target import Target
-from .tvm_api import DOT, WORD, Call, TensorLoad, dtype_of, structural_map, sym, tirx
+from .tvm_api import DOT, DOT_SIGNED, WORD, Call, TensorLoad, dtype_of, structural_map, sym, tirx
 
 #: Sums of products of pairs of int16, by lanes of the result: the feature, and LLVM's name.
 _PAIRS = {
@@ -24,23 +29,26 @@ _PAIRS = {
     16: ("avx512bw", "llvm.x86.avx512.pmaddw.d.512"),
 }
 
+#: Lanes of a register of NEON, whose dot products are of four words.
+_ARM_LANES = 4
+
 
 def lower_dots(func: Any, target: Target) -> Any:
     """A function without calls of these two."""
     features = _features(target)
-    dot = partial(_dot, features)
+    dots = {DOT: partial(_dot, features, False), DOT_SIGNED: partial(_dot, features, True)}
 
     def add(node: Any) -> Any:
         """An addition of a dot product, which VNNI has as one instruction."""
         for total, product in ((node.a, node.b), (node.b, node.a)):
-            if _is_call(product, DOT):
-                return dot(total, *product.args)
+            if _name(product) in dots:
+                return dots[_name(product)](total, *product.args)
         return node
 
     def call(node: Any) -> Any:
-        if _is_call(node, WORD):
+        if _name(node) == WORD:
             return _word(node)
-        return dot(None, *node.args) if _is_call(node, DOT) else node
+        return dots[_name(node)](None, *node.args) if _name(node) in dots else node
 
     body = structural_map(func.body, (tirx.Add, add))
     return func.with_body(structural_map(body, (Call, call)))
@@ -48,13 +56,14 @@ def lower_dots(func: Any, target: Target) -> Any:
 
 def _features(target: Target) -> frozenset[str]:
     """What the processor is known to have, by LLVM's names."""
-    if target.family != "x86":
-        return frozenset()
-    return frozenset(("sse2", *target.required_cpu_features))
+    if target.family == "x86":
+        return frozenset(("sse2", *target.required_cpu_features))
+    return frozenset(target.required_cpu_features) if target.kernel_format == "object" else frozenset()
 
 
-def _is_call(node: Any, name: str) -> bool:
-    return isinstance(node, Call) and str(getattr(node.op, "name", "")) == name
+def _name(node: Any) -> str:
+    """What a call calls; empty for other nodes."""
+    return str(getattr(node.op, "name", "")) if isinstance(node, Call) else ""
 
 
 def _lanes(value: Any) -> int:
@@ -118,15 +127,27 @@ def _in_steps(starts: Sequence[Any], step: int) -> bool:
     return all(analyzer.can_prove_equal(starts[0] + step * place, start) for place, start in enumerate(starts))
 
 
-def _dot(features: frozenset[str], total: Any, left: Any, right: Any) -> Any:
-    """total (None: 0) plus the products of the unsigned bytes of one word with the signed ones of another."""
+def _dot(features: frozenset[str], signed: bool, total: Any, left: Any, right: Any) -> Any:
+    """total (None: 0) plus the products of the bytes, `signed` or not, of one word with the signed ones of another."""
     lanes = _lanes(left)
-    widest = max((n for n, (feature, _) in _PAIRS.items() if feature in features), default=lanes)
+    widest = max((n for n, (feature, _) in _PAIRS.items() if feature in features), default=_ARM_LANES)
     if lanes > widest and lanes % widest == 0:
         values = [left, right] if total is None else [left, right, total]
         pieces = zip(*(_pieces(v, widest) for v in values), strict=True)
-        results = [_dot(features, rest[0] if rest else None, a, b) for a, b, *rest in pieces]
+        results = [_dot(features, signed, rest[0] if rest else None, a, b) for a, b, *rest in pieces]
         return tirx.Shuffle(results, [tirx.const(i, "int32") for i in range(lanes)])
+    instruction = None
+    if lanes == _ARM_LANES and "dotprod" in features:
+        instruction = "sdot" if signed else "usdot" if "i8mm" in features else None
+    if instruction:
+        start = _constant(0, lanes) if total is None else total
+        bytes_ = [tirx.reinterpret("int8x16", word) for word in (left, right)]
+        return tirx.call_llvm_pure_intrin("int32x4", f"llvm.aarch64.neon.{instruction}.v4i32.v16i8", start, *bytes_)
+    if signed or (lanes == _ARM_LANES and "dotprod" in features):  # what there is for the other kind, less a constant
+        signs = _constant(SIGNS, lanes)
+        other = _dot(features, not signed, total, left ^ signs, right)
+        # Signed, a byte of only the sign bit is -128, unsigned it is 128.
+        return other - _dot(features, not signed, None, signs, right)
     if lanes in _PAIRS and ("avx512vnni" in features if lanes == 16 else _has_narrow_vnni(features)):
         start = _constant(0, lanes) if total is None else total
         bytes_ = [tirx.reinterpret(f"{kind}8x{4 * lanes}", v) for kind, v in (("uint", left), ("int", right))]

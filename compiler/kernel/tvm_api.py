@@ -65,7 +65,7 @@ structural_map, structural_walk = tvm_ffi.structural_map, tvm_ffi.structural_wal
 StructuralKey = tvm_ffi.StructuralKey
 
 #: Operators of our own, which `lower_dots` replaces.
-WORD, DOT = "onnxc.word", "onnxc.dot_bytes"
+WORD, DOT, DOT_SIGNED = "onnxc.word", "onnxc.dot_bytes", "onnxc.dot_signed_bytes"
 
 #: And those that `lower_narrow_floats` replaces: their names begin so.
 ENCODE, DECODE = "onnxc.encode.", "onnxc.decode."
@@ -224,6 +224,10 @@ class TensorExpressions:
     def dot_bytes(self, left: Any, right: Any) -> Any:
         """The sum of the products of the unsigned bytes of a word with the signed ones of another, in int32."""
         return tirx.call_intrin("int32", _operator(DOT), left, right)
+
+    def dot_signed_bytes(self, left: Any, right: Any) -> Any:
+        """The sum of the products of the signed bytes of two words, in int32."""
+        return tirx.call_intrin("int32", _operator(DOT_SIGNED), left, right)
 
     def if_then_else(self, condition: Any, yes: Any, no: Any) -> Any:
         """yes or no; only that side is evaluated, so that it may guard a load."""

@@ -4,7 +4,8 @@ Data is uint8 in (N, I/ib, spatial..., ib), see `layout`. Weights are int8 in fo
 bytes take them: (O/ob, (I/groups)/ib, window..., ib/4, ob, 4) has four input channels side by side for each lane. A
 `depthwise` convolution has (C/b, window less its last axis..., columns/4, b, 4), that is, four columns of the window,
 which is made wider by columns of zeros where that is needed. Sums of products and the optional bias (O/ob, ob) are
-int32. `column_tile` is that of `nn.conv_blocked`, `zero_point` that of `qnn.conv`.
+int32. `column_tile` is that of `nn.conv_blocked`, `zero_point` that of `qnn.conv`. `data_offset`, 0 or 128, is taken
+off the data: less 128 its bytes are signed, as some instructions want them. A bias makes up for it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from .window import check_window, output_sizes, pad_stage
 
 #: Input channels of one dot product.
 QUAD = 4
+
+#: The sign bits of four bytes as an int32. Flipped, an unsigned byte is the signed one that is less by 128.
+SIGNS = -0x7F7F7F80
 
 
 def pack_quads(weights: np.ndarray, in_block: int, out_block: int) -> np.ndarray:
@@ -87,10 +91,14 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 
 
 def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    full = Attrs({k: v for k, v in attrs.items() if k not in ("column_tile", "depthwise")})
+    full = Attrs({k: v for k, v in attrs.items() if k not in ("column_tile", "depthwise", "data_offset")})
     plain = (_unpack_depthwise if attrs.depthwise else unpack_quads)(weights)
     rest = [] if bias is None else [bias.reshape(-1)]
-    return block_array(get("qnn.conv").reference(full, unblock_array(data), plain, *rest), weights.shape[-2])
+    values = unblock_array(data)
+    if attrs.data_offset:
+        values = (values ^ np.uint8(128)).view(np.int8)
+        full = Attrs({**full, "zero_point": full.zero_point - 128})
+    return block_array(get("qnn.conv").reference(full, values, plain, *rest), weights.shape[-2])
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
@@ -118,6 +126,11 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     def within(start: Sequence[Any], place: Sequence[Any]) -> list[Any]:
         return [s + k * d for s, k, d in zip(start, place, attrs.dilations, strict=True)]
 
+    def dot(left: Any, right: Any) -> Any:
+        if attrs.data_offset == 0:
+            return T.dot_bytes(left, right)
+        return T.dot_signed_bytes(left ^ T.const(SIGNS, "int32"), right)
+
     if attrs.depthwise:
 
         def lanes(n: Any, c: Any, *rest: Any) -> Any:
@@ -125,7 +138,7 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
             taps = ([*offsets, quad * QUAD + i] for i in range(QUAD))
             left = T.word(*(padded(n, c, *within(start, tap), lane) for tap in taps))
             right = T.word(*(weights(c, *offsets, quad, lane, i) for i in range(QUAD)))
-            return T.sum(T.dot_bytes(left, right), [*offsets, quad])
+            return T.sum(dot(left, right), [*offsets, quad])
 
         sums = T.compute(computed, lanes, "conv_depthwise_tiled" if tile else "conv_depthwise")
     else:
@@ -137,7 +150,7 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
             place = within(at(rest[:-1]), offsets)
             left = T.word(*(padded(n, source, *place, quad * QUAD + i) for i in range(QUAD)))
             right = T.word(*(weights(c, chunk, *offsets, quad, rest[-1], i) for i in range(QUAD)))
-            return T.sum(T.dot_bytes(left, right), [chunk, *offsets, quad])
+            return T.sum(dot(left, right), [chunk, *offsets, quad])
 
         sums = T.compute(computed, channels, "conv_blocked_tiled" if tile else "conv_blocked")
     if bias is None and not tile:
@@ -166,6 +179,7 @@ register(
             "groups": 1,
             "zero_point": 0,
             "column_tile": 0,
+            "data_offset": 0,
             "depthwise": False,
         },
         multiply_adds=lambda attrs, args, results: results[0].size * product(args[1].shape[1:-2]) * QUAD,

@@ -16,6 +16,7 @@ from .. import op as relay_op
 from ..op.base import FusionKind
 from ..op.layout import block_array
 from ..op.nn_conv_blocked import pack_weights
+from ..op.qnn_conv import fold_zero_point
 from ..op.qnn_conv_blocked import QUAD, pack_depthwise, pack_quads
 from ..relay.dimension import Dimension
 from ..relay.expr import (
@@ -396,7 +397,12 @@ def _integer_conv(self: _Rewriter, var: Var, call: Call) -> bool:
         packed = pack_quads(weights.array, in_block, out_block)
     blocked = self.planes(data, call) if in_block == 1 else self.blocked_var(data, in_block, call)
     args: list[Atom] = [blocked, Constant(packed, f"{_name(weights)}.packed")]
-    args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
+    for b in bias:
+        assert isinstance(b, Constant)
+        if self.target.dots_are_signed:
+            attrs["data_offset"] = 128
+            b = Constant(fold_zero_point(b.array, weights.array, -128), b.name)
+        args.append(_packed_bias(b, out_block))
     self.blocked[var] = self.emit(
         "qnn.conv_blocked",
         tuple(args),

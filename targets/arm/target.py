@@ -34,6 +34,18 @@ AARCH64 = Target(
     description="64-bit ARM with NEON: Raspberry Pi 3 and later, phones, servers",
 )
 
+_DOTS = "8.2-A with dot products: Raspberry Pi 5, Cortex-A55 and A76 and later, Graviton 2 and later"
+
+AARCH64_DOTPROD = replace(
+    AARCH64,
+    name="aarch64-dotprod",
+    features=("+neon", "+v8.2a", "+dotprod"),
+    toolchain=replace(AARCH64.toolchain, flags=("-march=armv8.2-a+dotprod",), zig_cpu="generic+v8_2a+dotprod"),
+    required_cpu_features=("neon", "dotprod"),
+    aliases=("armv8.2-a+dotprod",),
+    description=f"64-bit ARMv{_DOTS}",
+)
+
 ARM = Target(
     name="arm",
     family="arm",
@@ -60,7 +72,7 @@ ARM = Target(
     description="32-bit ARM with NEON and hard floats: Cortex-A7/A8/A9 and later",
 )
 
-TARGETS = (AARCH64, ARM)
+TARGETS = (AARCH64, AARCH64_DOTPROD, ARM)
 
 #: LLVM's names of features with Linux's, for arithmetic. The runtime's check of the processor knows each.
 _FEATURES = {

@@ -35,7 +35,7 @@ def _check(output: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_allclose(output, expected, rtol=0, atol=1.01 * step)
 
 
-@pytest.mark.parametrize("name", ["aarch64", "arm"])
+@pytest.mark.parametrize("name", ["aarch64", "aarch64-dotprod", "arm"])
 def test_hosted(name: str, image: np.ndarray, expected: np.ndarray, tmp_path: Path) -> None:
     target = targets.find(name)
     compiler_for(target)

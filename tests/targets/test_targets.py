@@ -38,6 +38,7 @@ def machine(cpuinfo: str, architecture: str = "x86_64", system: str = "Linux") -
 def test_families_are_found() -> None:
     assert [target.name for target in targets.all_targets()] == [
         "aarch64",
+        "aarch64-dotprod",
         "arm",
         "cortex-m0plus",
         "cortex-m3",
@@ -107,6 +108,7 @@ def test_unknown_name_like_no_other() -> None:
         ("x86-64-v3", 256, 16),
         ("x86-64-v4", 512, 32),
         ("aarch64", 128, 32),
+        ("aarch64-dotprod", 128, 32),
         ("arm", 128, 16),
         ("cortex-m4", 0, 0),
         ("cortex-m55", 128, 8),
@@ -175,7 +177,7 @@ def test_listing_does_not_import_tvm() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["host", "x86-64-v3", "aarch64", "arm"])
+@pytest.mark.parametrize("name", ["host", "x86-64-v3", "aarch64", "aarch64-dotprod", "arm"])
 def test_tvm_knows_the_target(name: str) -> None:
     from onnxc.kernel.build import tvm_target
 
