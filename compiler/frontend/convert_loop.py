@@ -145,6 +145,7 @@ class _Attempt:
         self.builder = node.builder.child()
         self.inner = node.inside(self.builder)
         self.index = self.builder.param("iteration", _INDEX)
+        self.builder.iterations += (self.index,)
         self.going_on: Atom = self.builder.param("going_on", _BOOL) if self.decides else Constant(np.array(True))
         self.params = [self._param(i, atom) for i, atom in enumerate(self.first)]
         self.body = Body(self.going_on, [], [])

@@ -22,6 +22,18 @@ def random_key(node: Node) -> tuple[int, int]:
     return zlib.crc32(name.encode("utf-8", "surrogateescape")), 1
 
 
+def random_stream(node: Node) -> list[Atom]:
+    """In a loop, the number of the iteration, which has numbers of its own; of nested loops one number for all.
+
+    Those of two iterations are the same where an inner loop takes more than 2**24 iterations.
+    """
+    stream: Atom | None = None
+    for index in node.builder.iterations:
+        outer = None if stream is None else node.call("multiply", stream, node.constant(1 << 24, "int64"))
+        stream = index if outer is None else node.call("add", outer, index)
+    return [] if stream is None else [stream]
+
+
 @converter("RandomUniform", "RandomUniformLike", "RandomNormal", "RandomNormalLike")
 def convert_random(node: Node) -> Atom:
     operator = node.proto.op_type
@@ -34,6 +46,7 @@ def convert_random(node: Node) -> Atom:
         return uniform(node, shape, dtype, node.attr("low", 0.0), node.attr("high", 1.0))
     return node.call(
         "random",
+        *random_stream(node),
         distribution="normal",
         shape=tuple(shape),
         dtype=dtype,
@@ -45,9 +58,8 @@ def convert_random(node: Node) -> Atom:
 
 def uniform(node: Node, shape: Sequence[Dimension], dtype: str, low: float = 0.0, high: float = 1.0) -> Atom:
     """Random numbers from `low` to below `high`."""
-    return node.call(
-        "random", shape=tuple(shape), dtype=dtype, first=float(low), second=float(high), key=random_key(node)
-    )
+    attrs = {"shape": tuple(shape), "dtype": dtype, "first": float(low), "second": float(high)}
+    return node.call("random", *random_stream(node), **attrs, key=random_key(node))
 
 
 @converter("Bernoulli")
@@ -65,6 +77,7 @@ def convert_multinomial(node: Node) -> Any:
     return node.call(
         "multinomial",
         node.input(0),
+        *random_stream(node),
         count=node.attr("sample_size", 1),
         dtype=node.dtype_attr("dtype", "int32"),
         key=random_key(node),

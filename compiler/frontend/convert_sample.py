@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from ..relay.dimension import Dimension
 from ..relay.expr import Atom
 from ..relay.types import TensorType
 from .registry import Node, converter
+from .run_time_axes import is_known
 from .window import kernel_window, spatial_rank, window_attributes
 
 
@@ -92,3 +96,40 @@ def convert_deform_conv(node: Node) -> Atom:
     if not node.has_input(3):
         return result
     return node.call("add", result, node.reshape(node.input(3), (outputs, *[1] * len(kernel))))
+
+
+@converter("AffineGrid")
+def convert_affine_grid(node: Node) -> Any:
+    """Where the run decides how large the grid is; else the function's body does, and folds to constants."""
+    if is_known(node, 1):
+        return NotImplemented
+    theta, dtype, rank = node.input(0), node.type(0).dtype, node.type(0).shape[1]
+    sizes = node.shape_value(1)[2:]
+    if not isinstance(rank, int) or rank not in (2, 3) or len(sizes) != rank:
+        raise node.error(f"AffineGrid of {node.type(0)} to {len(sizes)} axes", expected="2 or 3, as theta has rows")
+    batch = node.type(0).shape[0]
+    one, two = node.constant(1, dtype), node.constant(2, dtype)
+    total: Atom | None = None
+    for axis, size in enumerate(sizes):  # the last axis is x, theta's first column
+        number = node.call("take", node.input(1), node.constant(axis + 2, "int64"), axis=0)
+        count = node.cast(number, dtype)
+        if node.attr("align_corners", 0):
+            gaps = node.call("subtract", count, one)
+            step = node.call("divide", two, node.call("maximum", gaps, one))
+            start: Atom = node.call("negative", node.call("minimum", gaps, one))  # a single place is in the middle, as in PyTorch
+        else:
+            step = node.call("divide", two, count)
+            start = node.call("subtract", node.call("divide", one, count), one)
+        places = node.cast(node.call("arange", start=0, step=1, count=size, dtype="int64"), dtype)
+        places = node.call("add", node.call("multiply", places, step), start)
+        places = node.reshape(places, (*(size if i == axis else 1 for i in range(rank)), 1))
+        column = node.call("multiply", places, _column(node, theta, rank - 1 - axis, batch, rank))
+        total = column if total is None else node.call("add", total, column)
+    assert total is not None
+    return node.call("add", total, _column(node, theta, rank, batch, rank))
+
+
+def _column(node: Node, theta: Atom, index: int, batch: Dimension, rank: int) -> Atom:
+    """A column of each matrix, as (batch, 1, ..., rows)."""
+    column = node.call("take", theta, node.constant(index, "int64"), axis=2)
+    return node.reshape(column, (batch, *[1] * rank, rank))

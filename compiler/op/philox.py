@@ -1,8 +1,9 @@
 """Philox 4x32-10, the counter-based generator of Salmon et al. (2011), and numbers made of its words.
 
-Word i of a stream is a function of the stream's key and i alone: no state is kept, elements can be computed in any
-order, and every target gets the same bits. Numbers are made by arithmetic that rounds alike everywhere: products that
-are exact, and, where that cannot be, code that compilers are told not to contract.
+Word i of a stream is a function of the key, the stream's number (in a loop that of the iteration) and i alone: no state
+is kept, elements can be computed in any order, and every target gets the same bits. Numbers are made by arithmetic that
+rounds alike everywhere: products that are exact, and, where that cannot be, code that compilers are told not to
+contract.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ _WEYL = (0x9E3779B9, 0xBB67AE85)
 _LOW = np.uint64(0xFFFFFFFF)
 
 
-def words(count: int, key: tuple[int, int]) -> np.ndarray:
-    """The first words of a stream, as uint32."""
+def words(count: int, key: tuple[int, int], stream: int = 0) -> np.ndarray:
+    """The first words of one of a key's streams, as uint32."""
     blocks = np.arange((count + 3) // 4, dtype=np.uint64)
-    c = [blocks & _LOW, blocks >> np.uint64(32), np.zeros_like(blocks), np.zeros_like(blocks)]
+    c = [blocks & _LOW, blocks >> np.uint64(32), np.full_like(blocks, stream & 0xFFFFFFFF)]
+    c.append(np.full_like(blocks, stream >> 32 & 0xFFFFFFFF))
     k = [key[0], key[1]]
     for _ in range(10):
         products = [np.uint64(m) * c[2 * i] for i, m in enumerate(_MULTIPLIERS)]
@@ -31,8 +33,9 @@ def words(count: int, key: tuple[int, int]) -> np.ndarray:
 
 WORDS_TEXT = """\
 /* Philox 4x32-10 (Salmon et al. 2011): the four words of a block of a stream. */
-static void {symbol}_words(uint64_t block, uint32_t *word) {{
-  uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32), c2 = 0, c3 = 0, k0 = {key0}u, k1 = {key1}u;
+static void {symbol}_words(uint64_t block, uint64_t stream, uint32_t *word) {{
+  uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32), c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
+  uint32_t k0 = {key0}u, k1 = {key1}u;
   for (int round = 0; round < 10; ++round) {{
     const uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
     c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;

@@ -20,11 +20,17 @@ from .philox import NORMAL_TEXT, WORDS_TEXT, normal_quantile, words
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
-    tensors("random", args, 0)
+    _check_stream("random", tensors("random", args, len(args)))
     check_dtype("random", attrs.dtype, FLOATS)
     if attrs.distribution not in ("uniform", "normal"):
         raise CompileError(f"random numbers of the distribution '{attrs.distribution}'", expected="uniform or normal")
     return TensorType(tuple(attrs.shape), attrs.dtype)
+
+
+def _check_stream(name: str, streams: Sequence[TensorType]) -> None:
+    """The number of the stream, which may be there."""
+    if len(streams) > 1 or any(stream != TensorType((), "int64") for stream in streams):
+        raise CompileError(f"{name} of {', '.join(map(str, streams))}", expected="one int64, or nothing")
 
 
 def _span(attrs: Attrs) -> float:
@@ -45,9 +51,9 @@ def _largest(attrs: Attrs) -> float:
     return float((bits + np.asarray(step, bits.dtype)).view(dtype))
 
 
-def _reference(attrs: Attrs) -> np.ndarray:
+def _reference(attrs: Attrs, stream: np.ndarray | None = None) -> np.ndarray:
     dtype, count = DTYPES[attrs.dtype][0], int(np.prod(attrs.shape, dtype=np.int64))
-    bits = words(count, attrs.key)
+    bits = words(count, attrs.key, 0 if stream is None else int(stream))
     if attrs.distribution == "normal":
         with np.errstate(over="ignore"):
             values = attrs.first + (normal_quantile(bits) * np.float64(np.float32(attrs.second)))
@@ -66,7 +72,7 @@ _TEXT = """\
   const int64_t count = {count};
   uint32_t word[4] = {{0, 0, 0, 0}};
   for (int64_t i = 0; i < count; ++i) {{
-    if (i % 4 == 0) {symbol}_words((uint64_t)(i / 4), word);
+    if (i % 4 == 0) {symbol}_words((uint64_t)(i / 4), {stream}, word);
     {body}
   }}
   return 0;
@@ -109,7 +115,8 @@ def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequ
         words=WORDS_TEXT.format(symbol=symbol, key0=key0, key1=key1),
         normal=NORMAL_TEXT.format(symbol=symbol) if is_normal else "",
         symbol=symbol,
-        parameters=parameters({}, {"out": result}, attrs),
+        parameters=parameters(dict(zip(["stream"], args, strict=False)), {"out": result}, attrs),
+        stream="(uint64_t)stream[0]" if args else "0",
         count=dimension_text(product(result.shape)),
         body=body,
     )
@@ -137,7 +144,8 @@ register(
 
 
 def _sample_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
-    (logits,) = tensors("multinomial", args, 1)
+    logits, *streams = tensors("multinomial", args, len(args))
+    _check_stream("multinomial", streams)
     check_dtype("multinomial", logits.dtype, FLOATS)
     check_dtype("multinomial: result", attrs.dtype, ("int32", "int64"))
     if logits.rank != 2 or logits.shape[1] == 0 or attrs.count < 1:
@@ -145,12 +153,13 @@ def _sample_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     return TensorType((logits.shape[0], attrs.count), attrs.dtype)
 
 
-def _sample_reference(attrs: Attrs, logits: np.ndarray) -> np.ndarray:
+def _sample_reference(attrs: Attrs, logits: np.ndarray, stream: np.ndarray | None = None) -> np.ndarray:
     wide = widen(logits).astype(np.float64)
     weights = np.exp(wide - wide.max(axis=1, keepdims=True))
     sums = np.cumsum(weights, axis=1)
     batch = len(logits)
-    parts = words(batch * attrs.count, attrs.key).reshape(batch, attrs.count).astype(np.float64) * 2.0**-32
+    bits = words(batch * attrs.count, attrs.key, 0 if stream is None else int(stream))
+    parts = bits.reshape(batch, attrs.count).astype(np.float64) * 2.0**-32
     below = sums[:, None, :] <= (parts * sums[:, -1:])[:, :, None]
     return np.minimum(below.sum(axis=2), logits.shape[1] - 1).astype(DTYPES[attrs.dtype][0])
 
@@ -167,7 +176,7 @@ _SAMPLE_TEXT = """\
     for (int64_t c = 0; c < classes; ++c) sums[c] = total += exp((double){load} - best);
     for (int64_t s = 0; s < count; ++s, ++drawn) {{
       int64_t low = 0, high = classes - 1;
-      if (drawn % 4 == 0) {symbol}_words((uint64_t)(drawn / 4), word);
+      if (drawn % 4 == 0) {symbol}_words((uint64_t)(drawn / 4), {stream}, word);
       const double place = word[drawn % 4] * {step} * total;
       while (low < high) {{ /* the first class whose sum is above the place */
         const int64_t middle = low + (high - low) / 2;
@@ -183,7 +192,7 @@ _SAMPLE_TEXT = """\
 
 
 def _sample_source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> CSource:
-    (logits,) = args
+    logits, *streams = args
     scalar, result = Scalar(logits.dtype, symbol), Scalar(attrs.dtype, symbol)
     key0, key1 = attrs.key
     text = _SAMPLE_TEXT.format(
@@ -191,7 +200,10 @@ def _sample_source(symbol: str, attrs: Attrs, args: Sequence[TensorType], result
         helpers=scalar.helpers,
         words=WORDS_TEXT.format(symbol=symbol, key0=key0, key1=key1),
         symbol=symbol,
-        parameters=parameters({"logits": logits}, {"out": results[0]}, attrs, "workspace"),
+        parameters=parameters(
+            {"logits": logits, **dict(zip(["stream"], streams, strict=False))}, {"out": results[0]}, attrs, "workspace"
+        ),
+        stream="(uint64_t)stream[0]" if streams else "0",
         batch=dimension_text(logits.shape[0]),
         classes=dimension_text(logits.shape[1]),
         count=attrs.count,

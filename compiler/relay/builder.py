@@ -69,6 +69,8 @@ class FunctionBuilder:
         self.row_keys: dict[Atom, tuple[Any, ...]] = parent.row_keys if parent else {}
         #: What sequences and optional values hold, where that is known: their tensors; one or no value.
         self.parts: ChainMap[Atom, tuple[Atom, ...]] = parent.parts.new_child() if parent else ChainMap()
+        #: The numbers of the iterations of the loops around, from the outermost in.
+        self.iterations: tuple[Atom, ...] = parent.iterations if parent else ()
         self._names: dict[str, int] = parent._names if parent else {}
         self._symbols: set[str] = parent._symbols if parent else set()
         self.own_symbols: set[str] = set()  # run-time symbols that have their values in this function alone

@@ -94,6 +94,19 @@ AXES_MODELS = [
         ],
     ),
     SmallModel(
+        "grids",
+        """(float[N, 2, 3] t, float[N, 3, 4] u, int64[4] s, int64[5] r)
+            => (float[N, A, B, 2] y, float[N, C, D, E, 3] z) {
+            y = AffineGrid(t, s)
+            z = AffineGrid<align_corners = 1>(u, r)
+        }""",
+        feeds=[
+            {"t": _floats(n, 2, 3), "u": _floats(n, 3, 4), "s": _ints(n, 1, *s), "r": _ints(n, 2, *r)}
+            for n, s, r in [(1, (3, 4), (2, 3, 4)), (3, (1, 5), (2, 3, 2))]
+        ],
+        opset=20,
+    ),
+    SmallModel(
         "expanded",
         """(float[3, 1] x, float[N, 1] z, int64[2] shape, int64[3] more) => (float[A, B] y, float[C, D, E] w) {
             y = Expand(x, shape)

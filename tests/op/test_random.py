@@ -100,3 +100,31 @@ def test_dropout_in_training() -> None:
     out = onnxc.compile(model, jobs=1)(x)
     assert abs(out["mask"].mean() - 0.75) < 0.01
     np.testing.assert_allclose(out["y"], np.where(out["mask"], 4.0, 0.0), rtol=1e-6)
+
+
+def test_iterations_have_numbers_of_their_own() -> None:
+    """Of nested loops each pair of iterations; the first are those that there are outside of loops."""
+    text = """g (int64 n, float[1, 9] logits) => (float[K, 2, 5] rows, int32[K, 2, 1, 8] picks, float[5] outside) {
+        one = Constant<value_int = 1>()
+        go = Cast<to = 9>(one)
+        two = Constant<value_int = 2>()
+        outside = RandomUniform<shape = [5], seed = 3.0>()
+        rows, picks = Loop<body = b (int64 i, bool g) => (bool g2, float[2, 5] r, int32[2, 1, 8] p) {
+            g2 = Identity(g)
+            t = Cast<to = 9>(two)
+            r, p = Loop<body = d (int64 j, bool h) => (bool h2, float[5] q, int32[1, 8] s) {
+                h2 = Identity(h)
+                q = RandomUniform<shape = [5], seed = 3.0>()
+                s = Multinomial<sample_size = 8, seed = 1.0>(logits)
+            }>(two, t)
+        }>(n, go)
+    }"""
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {text}')
+    feeds = {"n": np.array(3, np.int64), "logits": np.zeros((1, 9), np.float32)}
+    found = [onnxc.compile(model, level=level, jobs=1).run(feeds) for level in (0, 3)]
+    for name, values in found[0].items():
+        np.testing.assert_array_equal(values, found[1][name])
+    rows, picks, outside = found[0].values()
+    assert len({row.tobytes() for row in rows.reshape(6, 5)}) == 6
+    assert len({pick.tobytes() for pick in picks.reshape(6, 8)}) == 6
+    np.testing.assert_array_equal(rows[0, 0], outside)

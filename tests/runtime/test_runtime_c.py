@@ -20,7 +20,8 @@ from tests.runtime.native import HERE, RUNTIME, RUNTIME_SOURCES, WARNINGS, compi
 POOL_TEST = [HERE / "c" / "pool.c", *RUNTIME_SOURCES]
 CHECKS_TEST = [HERE / "c" / "checks.c", HERE / "models" / "rows.c", HERE / "models" / "weighted.c", *RUNTIME_SOURCES]
 MEMORY_TEST = [HERE / "c" / "memory.c", RUNTIME / "onnxc_memory.c"]
-PROGRAMS = {"pool": POOL_TEST, "checks": CHECKS_TEST, "memory": MEMORY_TEST}
+HEAP_TEST = [HERE / "c" / "heap_text.c", RUNTIME / "onnxc_heap.c", RUNTIME / "onnxc_text.c"]
+PROGRAMS = {"pool": POOL_TEST, "checks": CHECKS_TEST, "memory": MEMORY_TEST, "heap_text": HEAP_TEST}
 
 
 def skip_without(what: str, available: bool) -> None:
@@ -48,6 +49,8 @@ def compiler_commands() -> list:
         ("onnxc_runtime.c", ["-std=c11"]),
         ("onnxc_runtime.c", ["-std=c99", "-ffreestanding"]),
         ("onnxc_memory.c", ["-std=c99"]),
+        ("onnxc_heap.c", ["-std=c99"]),
+        ("onnxc_text.c", ["-std=c99"]),
         ("onnxc_call.c", ["-std=c99"]),
         ("onnxc_threads.c", ["-std=c11"]),
     ],
