@@ -40,6 +40,11 @@ def convert_dft(node: Node) -> Atom:
 @converter("STFT")
 def convert_stft(node: Node) -> Atom:
     signal = node.type(0)
+    data = node.input(0)
+    # ONNX's text wants a last dimension of 1; its reference evaluator and ONNX Runtime take (batch, length), too.
+    if signal.rank == 2:
+        signal = TensorType((*signal.shape, 1), signal.dtype)
+        data = node.reshape(data, signal.shape)
     if signal.rank != 3:
         raise node.error(f"a signal of shape {signal.shape}", expected="(batch, length, 1), or 2 for complex numbers")
     (step,) = node.shape_value(1)
@@ -50,7 +55,7 @@ def convert_stft(node: Node) -> Atom:
     static = _static_length(node, length)
     if not isinstance(step, int) or step < 1:
         raise node.error(f"frame_step is {step}", expected="a number of at least 1")
-    frames = node.call("sliding_window", node.input(0), axis=1, size=static, stride=step)
+    frames = node.call("sliding_window", data, axis=1, size=static, stride=step)
     if node.has_input(2):
         if node.type(2).shape != (static,):
             raise node.error(f"a window of shape {node.type(2).shape}", expected=f"({static},), as frame_length says")

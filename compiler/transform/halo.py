@@ -86,6 +86,8 @@ def _padding(value: Expr, data: Atom) -> Halo | None:
         border = -math.inf
     else:
         return None
+    if not all(isinstance(amount, int) for amount in value.attrs.padding):
+        return None  # SAME_UPPER with strides, of images of any size: the border would depend on them
     spatial = len(value.attrs.padding) // 2
     rest = (0,) * (data.type.rank - spatial - 2)
     return Halo((0, 0, *value.attrs.padding[:spatial], *rest), (0, 0, *value.attrs.padding[spatial:], *rest), border)

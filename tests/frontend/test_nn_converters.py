@@ -10,6 +10,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+import onnxc
 from onnxc import op as relay_op
 from onnxc.diagnostics import CompileError
 from onnxc.frontend.importer import import_model
@@ -306,3 +307,21 @@ def test_wrong_windows() -> None:
     assert "a window of size (2,)" in error_of("MaxPool", [x], kernel_shape=[2])
     assert "the attribute 'kernel_shape' is missing" in error_of("AveragePool", [x])
     assert "batch, channels and one spatial axis or more" in error_of("GlobalMaxPool", [floats(2, 3)])
+
+
+def test_same_padding_of_images_of_any_size() -> None:
+    """What a window that strides pads depends on the image: no kernel before it can write that border."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 17]>
+        g (float[1, 3, H, W] x) => (float[1, C, A, B] y) {
+            a = Conv(x, w)
+            b = Relu(a)
+            y = MaxPool <kernel_shape = [2, 2], strides = [2, 2], auto_pad = "SAME_UPPER"> (b)
+        }"""
+    )
+    model.graph.initializer.append(numpy_helper.from_array(floats(16, 3, 3, 3), "w"))
+    compiled = onnxc.compile(model, jobs=1)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    for height, width in ((12, 13), (15, 20)):
+        x = floats(1, 3, height, width)
+        np.testing.assert_allclose(compiled(x)["y"], session.run(None, {"x": x})[0], rtol=1e-4, atol=1e-4)
