@@ -112,8 +112,8 @@ def test_scatter_errors() -> None:
 
 def test_broadcast_to_errors() -> None:
     assert shape_of("broadcast_to", tensor(N, 1), shape=(2, N, 3)) == (2, N, 3)
-    assert "do not broadcast" in error_of("broadcast_to", tensor(2, 3), shape=(2, 4))
-    assert "a shape that it broadcasts to" in error_of("broadcast_to", tensor(2, 3), shape=(1, 3))
+    for shape in ((2, 4), (1, 3)):
+        assert "a shape that it broadcasts to" in error_of("broadcast_to", tensor(2, 3), shape=shape)
 
 
 def test_pad_errors() -> None:
