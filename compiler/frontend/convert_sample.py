@@ -116,7 +116,7 @@ def convert_affine_grid(node: Node) -> Any:
         if node.attr("align_corners", 0):
             gaps = node.call("subtract", count, one)
             step = node.call("divide", two, node.call("maximum", gaps, one))
-            start: Atom = node.call("negative", node.call("minimum", gaps, one))  # a single place is in the middle, as in PyTorch
+            start: Atom = node.call("negative", node.call("minimum", gaps, one))  # one place: the middle
         else:
             step = node.call("divide", two, count)
             start = node.call("subtract", node.call("divide", one, count), one)
