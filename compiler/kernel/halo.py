@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .tvm_api import HALO, HALO_VALUE, TensorLoad, structural_map, tirx
+from .tvm_api import HALO, HALO_VALUE, TensorLoad, structural_map, structural_walk, tirx
+
+#: Products of rows and tasks stay small numbers.
+MOST_TASKS = 1 << 15
 
 
 def store_in_middle(func: Any) -> Any:
@@ -35,24 +38,73 @@ def store_in_middle(func: Any) -> Any:
 
     body = structural_map(func.body, [(TensorLoad, load), (tirx.BufferStore, store)])
     if clear:
-        body = tirx.SeqStmt([*_border(large, before, after, func.attrs[HALO_VALUE]), body])
+        body = _with_border(body, large, before, after, func.attrs[HALO_VALUE])
     params = [large if p.same_as(small) else p for p in func.params]
     return tirx.PrimFunc(params, body, func.ret_type, func.attrs)
 
 
-def _border(buffer: Any, before: Sequence[int], after: Sequence[int], value: Any) -> list[Any]:
-    """Loops that fill the border: for each axis what lies outside, within the middle of the axes before it."""
+def _with_border(body: Any, buffer: Any, before: Sequence[int], after: Sequence[int], value: Any) -> Any:
+    """The same with the border filled: by the tasks of the loop that threads share, else before everything.
+
+    Each task fills the border of as many rows as fall to it: where tasks are rows in their order, as those of
+    convolutions are, a thread has then written itself what it reads in the next kernel.
+    """
+    tasks = _only_parallel_loop(body)
+    axis = next(i for i, amounts in enumerate(zip(before, after, strict=True)) if any(amounts))
+    rows = _known(buffer.shape[axis])
+    count = None if tasks is None else _known(tasks.extent)
+    if tasks is None or count is None or rows is None or not 1 < count <= MOST_TASKS:
+        return tirx.SeqStmt([*_border(buffer, before, after, value, []), body])
+    first = tirx.floordiv(tasks.loop_var * rows, count)
+    last = tirx.floordiv((tasks.loop_var + 1) * rows, count)
+    row = tirx.Var("row", "int32")
+    outer = [tirx.Var(f"border{i}", "int32") for i in range(axis)]
+    indices = [*outer, first + row]
+    sides = _border(buffer, before, after, value, indices)
+    whole = _fill(buffer, value, indices, [0] * (len(before) - axis - 1), list(buffer.shape)[axis + 1 :])
+    outside = tirx.any(first + row < before[axis], first + row >= rows - after[axis])
+    fill: Any = tirx.IfThenElse(outside, whole, tirx.SeqStmt(sides) if len(sides) > 1 else sides[0] if sides else None)
+    for variable, extent in reversed(list(zip(outer, list(buffer.shape)[:axis], strict=True))):
+        fill = tirx.For(variable, 0, extent, tirx.ForKind.SERIAL, fill)
+    fill = tirx.For(row, 0, last - first, tirx.ForKind.SERIAL, fill)
+    shared = tirx.For(tasks.loop_var, tasks.min, tasks.extent, tasks.kind, tirx.SeqStmt([fill, tasks.body]))
+    return structural_map(body, [(tirx.For, lambda loop: shared if loop.same_as(tasks) else loop)], order="pre")
+
+
+def _only_parallel_loop(body: Any) -> Any | None:
+    found: list[Any] = []
+    structural_walk(body, (tirx.For, lambda loop: found.append(loop) if loop.kind == tirx.ForKind.PARALLEL else None))
+    return found[0] if len(found) == 1 else None
+
+
+def _known(extent: Any) -> int | None:
+    return int(extent) if isinstance(extent, (int, tirx.IntImm)) else None
+
+
+def _border(buffer: Any, before: Sequence[int], after: Sequence[int], value: Any, within: Sequence[Any]) -> list[Any]:
+    """Loops that fill the border: for each axis what lies outside, within the middle of the axes before it.
+
+    Only of that part of the buffer whose first indices are `within`.
+    """
     statements = []
-    for axis, (low, high) in enumerate(zip(before, after, strict=True)):
+    done = len(within)
+    for axis in range(done, len(before)):
+        low, high = before[axis], after[axis]
         for start, length in ((0, low), (buffer.shape[axis] - high, high)):
             if length == 0:
                 continue
-            starts = [*before[:axis], start, *([0] * (len(before) - axis - 1))]
-            inner = [d - b - a for d, b, a in zip(buffer.shape, before, after, strict=True)][:axis]
+            starts = [*before[done:axis], start, *([0] * (len(before) - axis - 1))]
+            inner = [d - b - a for d, b, a in zip(buffer.shape, before, after, strict=True)][done:axis]
             extents = [*inner, length, *list(buffer.shape)[axis + 1 :]]
-            variables = [tirx.Var(f"border{i}", "int32") for i in range(len(extents))]
-            statement: Any = tirx.BufferStore(buffer, value, [s + v for s, v in zip(starts, variables, strict=True)])
-            for variable, extent in reversed(list(zip(variables, extents, strict=True))):
-                statement = tirx.For(variable, 0, extent, tirx.ForKind.SERIAL, statement)
-            statements.append(statement)
+            statements.append(_fill(buffer, value, within, starts, extents))
     return statements
+
+
+def _fill(buffer: Any, value: Any, within: Sequence[Any], starts: Sequence[Any], extents: Sequence[Any]) -> Any:
+    """Loops that store a value into a box of the part of a buffer whose first indices are `within`."""
+    variables = [tirx.Var(f"border{len(within) + i}", "int32") for i in range(len(extents))]
+    indices = [*within, *(s + v for s, v in zip(starts, variables, strict=True))]
+    statement: Any = tirx.BufferStore(buffer, value, indices)
+    for variable, extent in reversed(list(zip(variables, extents, strict=True))):
+        statement = tirx.For(variable, 0, extent, tirx.ForKind.SERIAL, statement)
+    return statement

@@ -97,9 +97,12 @@ def choose_window(sch: Any, conv: Any, knobs: Knobs) -> int | None:
     return knobs.choose("conv.window", list(range(1, axes + 1)), axes)
 
 
-def choose_rows_first(knobs: Knobs) -> bool:
-    """Do tasks that follow each other share their data (rows), rather than their weights (channels)?"""
-    return knobs.choose("conv.outer", ("channels", "rows"), "channels") == "rows"
+def choose_rows_first(knobs: Knobs, usually: bool = False) -> bool:
+    """Do tasks that follow each other share their data (rows), rather than their weights (channels)?
+
+    Threads share rows in the next kernel, too: rows first, they find there what they have written themselves.
+    """
+    return knobs.choose("conv.outer", ("channels", "rows"), "rows" if usually else "channels") == "rows"
 
 
 def accumulate(sch: Any, conv: Any, spatial: int, steps: int = 1, window: int | None = None) -> Any:
