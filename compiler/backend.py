@@ -27,6 +27,9 @@ from .relay.run_time import is_run_time_symbol
 #: Inputs of more elements are data: no code is specialised for their values.
 PARAMETER_LIMIT = 64
 
+_INTEGERS = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+_NUMBERS = (*_INTEGERS, onnx.TensorProto.FLOAT)
+
 
 class CompiledModel(BackendRep):
     """A model that was compiled, or will be as soon as it is called.
@@ -137,7 +140,11 @@ class CompiledModel(BackendRep):
             key = (*((v.dtype.str, v.shape, v.tobytes()) for v in values.values()), *sorted(empty), *ranks.items())
             if key in self._compiled:
                 return self._compiled[key]
-            model = with_ranks(with_sizes(with_constants(self._model, values), dict.fromkeys(empty, 0)), ranks)
+            model = onnx.ModelProto()
+            model.CopyFrom(self._model)
+            set_constants(model, values)
+            set_sizes(model, dict.fromkeys(empty, 0))
+            set_ranks(model, ranks)
             try:
                 self._compiled[key] = self._compile(model)
             except onnxc.CompileError as error:
@@ -155,33 +162,23 @@ def _empty_dimensions(model: onnx.ModelProto, feeds: Mapping[str, Any]) -> set[s
     return found
 
 
-def with_sizes(model: onnx.ModelProto, sizes: Mapping[str, int]) -> onnx.ModelProto:
-    """A copy of a model in which open dimensions of inputs, by name, are fixed."""
-    if not sizes:
-        return model
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    for value in result.graph.input:
+def set_sizes(model: onnx.ModelProto, sizes: Mapping[str, int]) -> None:
+    """Fix open dimensions of inputs, by name."""
+    for value in model.graph.input:
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param in sizes:
                 dim.dim_value = sizes[dim.dim_param]
-    return result
 
 
-def with_ranks(model: onnx.ModelProto, ranks: Mapping[str, int]) -> onnx.ModelProto:
-    """A copy of a model in which the tensors in inputs that are sequences or optional values have these ranks."""
-    if not ranks:
-        return model
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    for value in result.graph.input:
+def set_ranks(model: onnx.ModelProto, ranks: Mapping[str, int]) -> None:
+    """Say of which rank the tensors in inputs are that are sequences or optional values."""
+    for value in model.graph.input:
         if value.name in ranks:
             tensor = _tensor_inside(value.type).tensor_type
             tensor.ClearField("shape")
             for _ in range(ranks[value.name]):
                 tensor.shape.dim.add()
             tensor.shape.SetInParent()
-    return result
 
 
 def _tensor_inside(proto: onnx.TypeProto) -> onnx.TypeProto:
@@ -192,31 +189,25 @@ def _tensor_inside(proto: onnx.TypeProto) -> onnx.TypeProto:
 
 
 def _sizes(model: onnx.ModelProto) -> list[str]:
-    """Inputs that may be shapes, sizes or axes: few integers."""
+    """Inputs that may be shapes, axes or scales: few integers, or few floats in a row."""
     initialized = {tensor.name for tensor in model.graph.initializer}
     found = []
     for value in model.graph.input:
         tensor = value.type.tensor_type
         dims = [dim.dim_value for dim in tensor.shape.dim]
         few = len(dims) <= 1 and all(0 < dim <= PARAMETER_LIMIT for dim in dims)
-        if (
-            tensor.elem_type in (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
-            and few
-            and value.name not in initialized
-        ):
+        kinds = _NUMBERS if len(dims) == 1 else _INTEGERS
+        if tensor.elem_type in kinds and few and value.name not in initialized:
             found.append(value.name)
     return found
 
 
-def with_constants(model: onnx.ModelProto, values: Mapping[str, np.ndarray]) -> onnx.ModelProto:
-    """A copy of a model in which some inputs are initializers."""
-    result = onnx.ModelProto()
-    result.CopyFrom(model)
-    kept = [value for value in model.graph.input if value.name not in values]
-    del result.graph.input[:]
-    result.graph.input.extend(kept)
-    result.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
-    return result
+def set_constants(model: onnx.ModelProto, values: Mapping[str, np.ndarray]) -> None:
+    """Make inputs initializers."""
+    for index in reversed(range(len(model.graph.input))):
+        if model.graph.input[index].name in values:
+            del model.graph.input[index]
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
 
 
 class OnnxcBackend(Backend):

@@ -139,7 +139,7 @@ def convert_resize(node: Node) -> Atom:
         raise node.error("scales and sizes are given, or neither", expected="one of them")
     if sized:
         axes = _sized(node, x, chosen, node.shape_value(3))
-    elif is_known(node, 2) or node.attr("antialias", 0) or "symmetric" in _coordinates(node):
+    elif is_known(node, 2) or node.attr("antialias", 0):  # whose tables of weights are constants
         axes = _scaled(node, x, chosen, node.static_array(2).tolist())
     else:
         axes = _scaled_by_run(node, x, chosen, 2)
@@ -334,7 +334,3 @@ def _tables(axis: _Axis, line: Line, mode: str, cubic_a: float, exclude: bool) -
         places = starts[:, None] + np.arange(len(taps))
         weights = np.where((places >= 0) & (places < axis.dim), weights, 0.0)  # type: ignore[operator]
     return starts.astype(np.int64), weights / weights.sum(1, keepdims=True)
-
-
-def _coordinates(node: Node) -> str:
-    return str(node.attr("coordinate_transformation_mode", "half_pixel"))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
+from onnx.reference import ReferenceEvaluator
 
 import onnxc
 import onnxc.backend
@@ -78,6 +81,18 @@ def test_sizes_that_must_be_known_are_compiled_in() -> None:
     np.testing.assert_array_equal(y[0, 0, :3, :3], x[0, :, 0].reshape(3, 3))
     with pytest.raises(onnxc.InputError, match="no array for input block"):
         prepared.run({"x": x, "shape": np.array([6, 6])})
+
+
+def test_scales_that_only_the_compiler_can_take_exactly_are_compiled_in() -> None:
+    """2.94 is no fraction that a run finds, and antialiasing takes tables of weights; other scales take neither."""
+    x = np.arange(8, dtype=np.float32).reshape(1, 1, 2, 4)
+    for attributes, scales in (('mode = "linear"', (1.5, 2.94)), ('mode = "linear", antialias = 1', (1, 0.6))):
+        text = "model (float[1, 1, 2, 4] x, float[4] scales) => (float[a, b, c, d] y)"
+        model = model_of(f"{text} {{ y = Resize<{attributes}>(x, , scales) }}")
+        given = np.array([1, 1, *scales], np.float32)
+        (y,) = onnxc.backend.run_model(model, [x, given])
+        wanted: Any = ReferenceEvaluator(model).run(None, {"x": x, "scales": given})
+        np.testing.assert_allclose(y, wanted[0], rtol=1e-5, atol=1e-5)
 
 
 def test_integers_of_4_bits_have_their_own_types() -> None:
