@@ -26,6 +26,7 @@ from .autotune.workload import extract
 from .diagnostics import NOWHERE, CompileError, Location, located
 from .executor.builder import build_program
 from .executor.names import C_TYPES, identifier, identifiers
+from .executor.program import Program
 from .frontend.importer import import_model
 from .kernel.compile_all import compile_kernels as compile_all
 from .kernel.kernel import Kernel
@@ -166,15 +167,8 @@ def compile_model(
         kernels = compile_kernels(module, target, options)
         alignment = 64 if target.hosted else 16
         program = build_program(module, kernels, symbols, alignment, bounds, heap=target.hosted)
-    if (program.needs_heap or program.has_values) and not target.hosted:
-        found = f"{program.blocks} buffers have sizes that only the run knows"
-        raise CompileError(
-            f"model '{module.name}': {found if program.blocks else 'it has sequences or optional values'}, and the "
-            f"target {target.name} has no system to take memory from",
-            expected="sizes that are known, or bounded, before the run",
-            remedy="make inputs that decide about sizes initializers, give bounds for symbolic dimensions ("
-            "--bound), or compile for a target with an operating system",
-        )
+    if not target.hosted:
+        _check_needs_no_system(program, module.name, target)
     facts = {
         "level": options.level,
         "dims": dict(sorted(options.dims.items())),
@@ -183,6 +177,26 @@ def compile_model(
     }
     model_hash = hash_model(module, target, options)
     return Compiled(module, program, tuple(kernels.values()), target, model_hash, options.profile, facts)
+
+
+def _check_needs_no_system(program: Program, model: str, target: Target) -> None:
+    """Refuse a model that takes memory from the system during its run."""
+    if program.makes_text:
+        found, expected = "its runs make strings", "strings that are inputs or constants"
+        remedy = ""
+    elif program.needs_heap or program.has_values:
+        found = "it has sequences or optional values"
+        if program.blocks:
+            found = f"{program.blocks} buffers have sizes that only the run knows"
+        expected = "sizes that are known, or bounded, before the run"
+        remedy = "make inputs that decide about sizes initializers, give bounds for symbolic dimensions (--bound), or "
+    else:
+        return
+    raise CompileError(
+        f"model '{model}': {found}, and the target {target.name} has no system to take memory from",
+        expected=expected,
+        remedy=f"{remedy}compile for a target with an operating system",
+    )
 
 
 def tune(

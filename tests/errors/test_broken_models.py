@@ -16,7 +16,7 @@ from onnxc.driver import Options, compile_model
 from onnxc.frontend.importer import import_model
 from tests.errors.models import model_of, node
 
-FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+FLOAT, INT64, BOOL, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL, TensorProto.STRING
 
 
 def _tensor(name: str, value: Any) -> onnx.TensorProto:
@@ -212,3 +212,10 @@ def test_devices_without_a_system_have_no_memory_for_sizes_that_the_run_decides(
     model = model_of(nodes, {"x": (FLOAT, ["N"])}, {"y": INT64}, initializers=[_tensor("axis", np.int64(1))])
     with pytest.raises(CompileError, match="sizes that only the run knows"):
         compile_model(model, targets.find("cortex-m4"), Options())
+
+
+def test_devices_without_a_system_have_no_memory_for_strings_that_runs_make() -> None:
+    model = model_of([node("StringConcat", "x x", "y")], {"x": (STRING, [2])}, {"y": STRING}, opset=20)
+    with pytest.raises(CompileError, match="its runs make strings") as caught:
+        compile_model(model, targets.find("cortex-m4"), Options())
+    assert "no system to take memory from" in str(caught.value)
