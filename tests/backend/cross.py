@@ -14,7 +14,7 @@ import onnxc
 from onnxc import targets
 from onnxc.backend import CompiledModel, OnnxcBackend
 from onnxc.target import Target
-from tests.cross.qemu import run_firmware, run_library
+from tests.cross.qemu import RunError, run_firmware, run_library
 
 
 class _Artifact:
@@ -33,10 +33,13 @@ class _Artifact:
     def run(self, feeds: Mapping[str, Any]) -> dict[str, np.ndarray]:
         inputs = [np.asarray(feeds[name]) for name in self._inputs]
         with tempfile.TemporaryDirectory(dir=self._root) as place:
-            if self._target.hosted:
-                outputs = run_library(self._path, self._target, inputs, Path(place))
-            else:
-                outputs = run_firmware(self._path, "model", self._target, inputs, Path(place))
+            try:
+                if self._target.hosted:
+                    outputs = run_library(self._path, self._target, inputs, Path(place))
+                else:
+                    outputs = run_firmware(self._path, "model", self._target, inputs, Path(place))
+            except RunError as error:  # the interface compiles for the values of sizes then
+                raise onnxc.RunError(str(error)) from error
         return dict(zip(self._outputs, outputs, strict=True))
 
 
