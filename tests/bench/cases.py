@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
-from tests.models.catalogue import Feeds, ModelCase, all_cases, text
+from tests.models.catalogue import Feeds, ModelCase, all_cases
 
 #: The models by which onnxc is judged, in groups: names in the catalogue.
 GROUPS = {
@@ -41,9 +39,9 @@ GROUPS = {
     ),
 }
 
-#: Of the runs in the catalogue, the one that is measured: the first has the batch that users have, others are there
-#: for correctness. Not so for sentences, the second of which is the longer one.
-_RUN = {"bert_base": 1}
+#: Tokens of a text, as everybody measures them. Of other models the first of the catalogue's runs is measured, which
+#: has the batch that users have; others are there for correctness.
+_TOKENS = {"bert_base": 128, "gpt2_small": 32}
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,11 @@ class BenchCase:
         return self.case.name
 
     def feeds(self) -> Feeds:
-        return self.case.feeds()[_RUN.get(self.name, 0)]
+        runs = self.case.feeds()
+        tokens = _TOKENS.get(self.name)
+        if tokens is None:
+            return runs[0]
+        return next(run for run in runs if all(array.shape[1] == tokens for array in run.values()))
 
 
 def bench_cases(words: Sequence[str] = ()) -> list[BenchCase]:
@@ -67,21 +69,9 @@ def bench_cases(words: Sequence[str] = ()) -> list[BenchCase]:
     Models that are in no group are measured when a word names them.
     """
     known = {case.name: case for case in all_cases() if case.path.exists()}
-    known = {name: _with_length(case) for name, case in known.items()}
     found = [BenchCase(group, known.pop(name)) for group, names in GROUPS.items() for name in names if name in known]
     if not words:
         return found
     found += [BenchCase("others", case) for case in known.values()]
     exact = [bench for bench in found if bench.name in words]
     return exact or [bench for bench in found if any(word in bench.name for word in words)]
-
-
-def _with_length(case: ModelCase) -> ModelCase:
-    """gpt2 on a prompt of 32 tokens, as everybody measures it."""
-    if case.name != "gpt2_small":
-        return case
-    return replace(case, inputs=_prompt)
-
-
-def _prompt(rng: np.random.Generator) -> list[Feeds]:
-    return text({"input_ids": 50257}, [32], rng)
