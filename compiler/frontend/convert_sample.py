@@ -27,7 +27,7 @@ def convert_grid_sample(node: Node) -> Atom:
 
 @converter("Col2Im")
 def convert_col2im(node: Node) -> Atom:
-    image, block = node.shape_value(1), tuple(int(k) for k in node.static_array(2).reshape(-1))
+    image, block = node.shape_value(1), node.shape_value(2)
     axes = len(block)
     return node.call(
         "col2im",

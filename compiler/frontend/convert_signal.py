@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ..op.accumulate import wide_dtype
 from ..op.base import normalize_axis
-from ..relay.dimension import Dimension
+from ..op.fourier_transform import GREATEST_FACTOR
+from ..op.mel_weights import mel_weights
+from ..relay.dimension import Dimension, product
 from ..relay.expr import Atom
 from ..relay.types import TensorType
-from .registry import Node, converter, fix_remedy
+from .registry import Node, converter
+from .run_time_axes import RunTimeAxes, is_known
 
 #: Transforms of at most so many elements are one matrix product; longer ones are two of their factors.
 DIRECT_LENGTH = 64
@@ -21,6 +25,8 @@ DIRECT_LENGTH = 64
 @converter("DFT")
 def convert_dft(node: Node) -> Atom:
     rank = node.type(0).rank
+    if node.opset >= 20 and node.has_input(2) and not is_known(node, 2):
+        return _dft_along_run_time_axis(node, rank)
     if node.opset >= 20:
         axis = int(node.static_array(2).reshape(-1)[0]) if node.has_input(2) else -2
     else:
@@ -29,12 +35,54 @@ def convert_dft(node: Node) -> Atom:
     if axis == rank - 1:
         raise node.error(f"axis {axis} of a tensor of rank {rank}", expected="another axis than the last")
     inverse, onesided = bool(node.attr("inverse", 0)), bool(node.attr("onesided", 0))
-    size = node.type(0).shape[axis]
-    length: Dimension = 2 * (size - 1) if inverse and onesided else size
+    length = _dft_length(node, node.type(0).shape[axis], inverse and onesided)
+    return _Signal(node, node.input(0)).transformed(axis, length, inverse, onesided)
+
+
+def _dft_length(node: Node, size: Dimension, mirrored: bool) -> Dimension:
+    """How many elements a DFT has, of an axis with `size` of them."""
     if node.has_input(1):
         (length,) = node.shape_value(1)
-    signal = _Signal(node, node.input(0))
-    return signal.transformed(axis, _static_length(node, length), inverse, onesided)
+    else:
+        length = 2 * (size - 1) if mirrored else size
+    return _checked_length(node, length)
+
+
+def _checked_length(node: Node, length: Dimension) -> Dimension:
+    if isinstance(length, int):
+        if length < 1:
+            raise node.error(f"a Fourier transform of {length} elements", expected="at least 1")
+        return length
+    (size,) = node.builder.as_sizes([length], node.proto.output[0], node.location)
+    return size
+
+
+def _dft_along_run_time_axis(node: Node, rank: int) -> Atom:
+    """The axis becomes the second of four: what is before it, itself, what is behind it, the parts of the numbers."""
+    x, shape, dtype = node.input(0), node.type(0).shape, node.type(0).dtype
+    inverse, onesided = bool(node.attr("inverse", 0)), bool(node.attr("onesided", 0))
+    axes = RunTimeAxes.read(node, 2, rank)
+    # The last axis holds the parts.
+    begin, end = (rank - 1,), (rank,)
+    last = node.call("strided_slice", axes.mask, begin=begin, end=end, strides=(1,))
+    mask = node.call("assume", axes.mask, node.call("equal", last, node.constant([0], "int64")), value=True)
+    axes = replace(axes, mask=mask)
+    before, size, behind = axes.around(x)
+    length = _dft_length(node, size, inverse and onesided)
+    split = node.call("checked_reshape", x, shape=(before, size, behind // shape[-1], shape[-1]))
+    wide = wide_dtype(dtype)
+    attrs: dict[str, Any] = {"length": length, "inverse": inverse, "onesided": onesided}
+    result = node.cast(node.call("fourier_transform", node.cast(split, wide), **attrs), dtype)
+    _, elements, _, parts = _shape(result)
+    if not node.has_input(1) and not onesided:
+        return node.call("checked_reshape", result, shape=(*shape[:-1], parts))
+    count = node.call("full", shape=(1,), value=elements, dtype="int64")
+    sizes = node.call("where", node.cast(mask, "bool"), count, node.call("shape_of", x))
+    read = node.builder.read_dimensions(
+        node.call("strided_slice", sizes, begin=(0,), end=begin, strides=(1,)), location=node.location
+    )
+    assert read is not None
+    return node.call("checked_reshape", result, shape=(*read.reshape(-1), parts))
 
 
 @converter("STFT")
@@ -52,26 +100,24 @@ def convert_stft(node: Node) -> Atom:
         (length,) = node.shape_value(3)
     else:
         length = node.type(2).shape[0] if node.has_input(2) else signal.shape[1]
-    static = _static_length(node, length)
-    if not isinstance(step, int) or step < 1:
+    length = _checked_length(node, length)
+    if isinstance(step, int) and step < 1:
         raise node.error(f"frame_step is {step}", expected="a number of at least 1")
-    frames = node.call("sliding_window", data, axis=1, size=static, stride=step)
+    name = node.proto.output[0]
+    if not isinstance(step, int):  # the run checks that it is not 0, nor the number of frames negative
+        (above,) = node.builder.as_sizes([step - 1], name, node.location)
+        step = above + 1
+    count = (signal.shape[1] - length) // step + 1
+    if not isinstance(step, int) or not isinstance(length, int):
+        (count,) = node.builder.as_sizes([count], name, node.location)
+    frames = node.call("sliding_window", data, axis=1, size=length, stride=step, count=count)
     if node.has_input(2):
-        if node.type(2).shape != (static,):
-            raise node.error(f"a window of shape {node.type(2).shape}", expected=f"({static},), as frame_length says")
-        frames = node.call("multiply", frames, node.reshape(node.input(2), (static, 1)))
+        window = node.input(2)
+        if isinstance(length, int) and node.type(2).shape != (length,):
+            raise node.error(f"a window of shape {node.type(2).shape}", expected=f"({length},), as frame_length says")
+        frames = node.call("multiply", frames, node.call("checked_reshape", window, shape=(length, 1)))
     onesided = bool(node.attr("onesided", 1)) and signal.shape[2] == 1
-    return _Signal(node, frames).transformed(2, static, False, onesided)
-
-
-def _static_length(node: Node, length: Dimension) -> int:
-    if not isinstance(length, int):
-        raise node.error(
-            f"a Fourier transform of {length} elements", expected="a constant length", remedy=fix_remedy(length)
-        )
-    if length < 1:
-        raise node.error(f"a Fourier transform of {length} elements", expected="at least 1")
-    return length
+    return _Signal(node, frames).transformed(2, length, False, onesided)
 
 
 @dataclass
@@ -86,10 +132,10 @@ class _Signal:
     node: Node
     value: Atom
 
-    def transformed(self, axis: int, length: int, inverse: bool, onesided: bool) -> Atom:
+    def transformed(self, axis: int, length: Dimension, inverse: bool, onesided: bool) -> Atom:
         node, type_ = self.node, self.value.type
         assert isinstance(type_, TensorType)
-        parts = type_.shape[-1]
+        parts, found = type_.shape[-1], type_.shape[axis]
         if parts not in (1, 2):
             raise node.error(f"a signal of shape {type_.shape}", expected="a last dimension of 1 or 2")
         if onesided and parts != (2 if inverse else 1):
@@ -97,6 +143,8 @@ class _Signal:
             raise node.error(f"{kind} onesided transform of {type_.shape}", expected=f"a last dimension of {3 - parts}")
         assert isinstance(parts, int)
         wide = wide_dtype(type_.dtype)
+        if not isinstance(length, int) or not isinstance(found, int) or _greatest_prime(length) > GREATEST_FACTOR:
+            return node.cast(self._by_kernel(axis, length, inverse, onesided), type_.dtype)
         # The axis goes to the end, with the parts in front of it: (..., parts, size).
         order = [*(a for a in range(type_.rank) if a not in (axis, type_.rank - 1)), type_.rank - 1, axis]
         x = node.transpose(node.cast(self.value, wide), order)
@@ -116,16 +164,27 @@ class _Signal:
         back = [order.index(a) for a in range(type_.rank)]
         return node.cast(node.transpose(x, back), type_.dtype)
 
+    def _by_kernel(self, axis: int, length: Dimension, inverse: bool, onesided: bool) -> Atom:
+        """By a kernel for all lengths; it needs no constants as large as the square of the length."""
+        shape = _shape(self.value)
+        split = (product(shape[:axis]), shape[axis], product(shape[axis + 1 : -1]), shape[-1])
+        x = self.node.cast(self.node.reshape(self.value, split), wide_dtype(self._dtype()))
+        attrs: dict[str, Any] = {"length": length, "inverse": inverse, "onesided": onesided}
+        result = self.node.call("fourier_transform", x, **attrs)
+        _, elements, _, parts = _shape(result)
+        return self.node.reshape(result, (*shape[:axis], elements, *shape[axis + 1 : -1], parts))
+
+    def _dtype(self) -> str:
+        assert isinstance(self.value.type, TensorType)
+        return self.value.type.dtype
+
     def _resized(self, x: Atom, size: int) -> Atom:
         """With so many elements: the first ones, or with zeros behind them."""
         shape = _shape(x)
         found, rank = shape[-1], len(shape)
+        assert isinstance(found, int)
         if found == size:
             return x
-        if not isinstance(found, int):
-            raise self.node.error(
-                f"{size} elements out of {found}", expected="a constant length", remedy=fix_remedy(found)
-            )
         if found > size:
             end = (*shape[:-1], size)
             return self.node.call("strided_slice", x, begin=(0,) * rank, end=end, strides=(1,) * rank)
@@ -178,6 +237,15 @@ def _factor(length: int) -> int:
     return next(d for d in range(math.isqrt(length), 0, -1) if length % d == 0)
 
 
+def _greatest_prime(length: int) -> int:
+    """The greatest prime factor; 1 of 1."""
+    factor = 1
+    for candidate in range(2, math.isqrt(length) + 1):
+        while length % candidate == 0:
+            length, factor = length // candidate, candidate
+    return max(length, factor)
+
+
 def _matrix(length: int, inverse: bool, parts: int) -> np.ndarray:
     """What a transform multiplies (parts * length) with to give (2 * length); its sums are not divided."""
     # The product of indices modulo the length, so that angles stay small and exact.
@@ -198,33 +266,13 @@ def _inverse_real_matrix(length: int) -> np.ndarray:
 
 @converter("MelWeightMatrix")
 def convert_mel_weight_matrix(node: Node) -> Atom:
-    bins, length, rate, low, high = (node.static_array(index).reshape(-1)[0] for index in range(5))
-    if not (bins >= 1 and length >= 1 and rate > 0):
-        raise node.error(f"{bins} bins of {length} elements at {rate} Hz", expected="numbers of at least 1")
-    weights = mel_weights(int(bins), int(length), float(rate), float(low), float(high))
-    return node.constant(weights, node.dtype_attr("output_datatype", "float32"))
-
-
-def mel_weights(bins: int, length: int, rate: float, low: float, high: float) -> np.ndarray:
-    """Triangles, equally spaced in mel, over the numbers of a one-sided spectrum: (length // 2 + 1, bins)."""
-
-    def to_mel(hertz: float) -> float:
-        return 2595 * math.log10(1 + hertz / 700)
-
-    mel = np.arange(bins + 2) * ((to_mel(high) - to_mel(low)) / (bins + 2)) + to_mel(low)
-    corners = ((length + 1) * (700 * (10 ** (mel / 2595) - 1)) // rate).astype(np.int64)
-    spectrum = length // 2 + 1
-    corners = np.clip(corners, 0, spectrum - 1)
-    result = np.zeros((spectrum, bins))
-    place = np.arange(spectrum)
-    for index in range(bins):
-        left, centre, right = (int(c) for c in corners[index : index + 3])
-        if left == centre:
-            result[centre, index] = 1
-        else:
-            rising = (place >= left) & (place <= centre)
-            result[rising, index] = (place[rising] - left) / (centre - left)
-        if right > centre:
-            falling = (place >= centre) & (place < right)
-            result[falling, index] = (right - place[falling]) / (right - centre)
-    return result
+    dtype = node.dtype_attr("output_datatype", "float32")
+    (bins,), (length,) = node.shape_value(0), node.shape_value(1)
+    if all(is_known(node, index) for index in range(5)):
+        rate, low, high = (float(node.static_array(index).reshape(-1)[0]) for index in range(2, 5))
+        assert isinstance(bins, int) and isinstance(length, int)
+        if not (bins >= 1 and length >= 1 and rate > 0):
+            raise node.error(f"{bins} bins of {length} elements at {rate} Hz", expected="numbers of at least 1")
+        return node.constant(mel_weights(bins, length, rate, low, high), dtype)
+    numbers = [node.cast(node.input(index), "float64") for index in range(2, 5)]
+    return node.cast(node.call("mel_weights", *numbers, bins=bins, length=length), dtype)

@@ -275,6 +275,8 @@ class Node:
         atom = self.input(index)
         if isinstance(atom, Constant):
             return atom.array
+        if self.type(index).is_static and self.type(index).size == 0:
+            return np.empty(self.type(index).shape, self.type(index).numpy_dtype)  # type: ignore[arg-type]
         value = self.builder.shape_value(atom)
         if value is not None and all(isinstance(v, int) for v in value.flat):
             return value.astype(self.type(index).numpy_dtype)

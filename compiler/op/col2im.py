@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from ..diagnostics import CompileError
 from ..relay.dimension import product
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal
 from ..relay.types import TensorType, Type
 from .accumulate import finish_sums, wide_dtype, widen
 from .base import NUMBERS, REQUIRED, FusionKind, Op, check_dtype, register, tensors
@@ -47,13 +47,14 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             f"col2im of {x.shape} with {axes} axes in the block, {lengths} of image, strides, dilations, padding pairs",
             expected="(N, C * block, number of blocks), and equally many of each",
         )
-    size = prod(attrs.block)
-    if x.shape[2] != product(_counts(attrs)) or (isinstance(x.shape[1], int) and x.shape[1] % size):
+    size = product(attrs.block)
+    channels = x.shape[1] // size if size != 0 else 0
+    if not may_equal(x.shape[2], product(_counts(attrs))) or not may_equal(x.shape[1], channels * size):
         raise CompileError(
             f"col2im of {x.shape} by blocks {attrs.block} into {attrs.image}",
             expected=f"a multiple of {size}, and {product(_counts(attrs))} blocks",
         )
-    return TensorType((x.shape[0], x.shape[1] // size, *attrs.image), x.dtype)
+    return TensorType((x.shape[0], channels, *attrs.image), x.dtype)
 
 
 def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
@@ -76,11 +77,10 @@ def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
 
 
 def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
-    batch, rows, _ = T.shape(x)
-    size, dtype = prod(attrs.block), T.dtype(x)
+    dtype, block = T.dtype(x), [T.dim(extent) for extent in attrs.block]
     total = wide_dtype(dtype)
     counts = [T.dim(n) for n in _counts(attrs)]
-    offsets = [T.reduce_axis(extent, f"k{axis}") for axis, extent in enumerate(attrs.block)]
+    offsets = [T.reduce_axis(extent, f"k{axis}") for axis, extent in enumerate(block)]
 
     def element(n: Any, c: Any, *position: Any) -> Any:
         row, column, inside = c, 0, []
@@ -91,12 +91,11 @@ def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
             inside += [start >= 0, place < counts[axis]]
             if stride != 1:
                 inside.append(T.floor_mod(start, stride) == 0)
-            row, column = row * attrs.block[axis] + k, column * counts[axis] + place
+            row, column = row * block[axis] + k, column * counts[axis] + place
         value = T.if_then_else(T.all(*inside), T.cast(x(n, row, column), total), T.const(0, total))
         return T.sum(value, offsets)
 
-    channels = rows // size if isinstance(rows, int) else T.floor_div(rows, size)
-    return finish_sums(T, "col2im", T.compute([batch, channels, *attrs.image], element, "col2im"), dtype)
+    return finish_sums(T, "col2im", T.compute(T.result_shape(), element, "col2im"), dtype)
 
 
 register(

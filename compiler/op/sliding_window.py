@@ -1,4 +1,4 @@
-"""Overlapping pieces of a tensor along an axis (frames of a signal)."""
+"""Overlapping pieces of a tensor along an axis (frames of a signal): `count` of `size` elements, every `stride`."""
 
 from __future__ import annotations
 
@@ -16,28 +16,26 @@ from .base import REQUIRED, FusionKind, Op, normalize_axis, register, tensors
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     (x,) = tensors("sliding_window", args, 1)
     axis = normalize_axis("sliding_window", attrs.axis, x.rank)
-    length = x.shape[axis]
-    if attrs.size < 1 or attrs.stride < 1 or (isinstance(length, int) and length < attrs.size):
+    length, size, stride = x.shape[axis], attrs.size, attrs.stride
+    few = any(isinstance(number, int) and number < 1 for number in (size, stride))
+    if few or (isinstance(length, int) and isinstance(size, int) and length < size):
         raise CompileError(
-            f"windows of {attrs.size} elements, every {attrs.stride}, out of {length}",
+            f"windows of {size} elements, every {stride}, out of {length}",
             expected="a size and a stride of at least 1, and no more elements than there are",
         )
-    count = (length - attrs.size) // attrs.stride + 1
-    return TensorType((*x.shape[:axis], count, attrs.size, *x.shape[axis + 1 :]), x.dtype)
+    return TensorType((*x.shape[:axis], attrs["count"], size, *x.shape[axis + 1 :]), x.dtype)
 
 
 def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
-    axis = attrs.axis % x.ndim
-    count = (x.shape[axis] - attrs.size) // attrs.stride + 1
-    places = np.arange(count)[:, None] * attrs.stride + np.arange(attrs.size)
-    return np.take(x, places, axis)
+    places = np.arange(attrs["count"])[:, None] * attrs.stride + np.arange(attrs.size)
+    return np.take(x, places, attrs.axis % x.ndim)
 
 
 def _compute(T: Any, attrs: Attrs, x: Any) -> Any:
-    axis = attrs.axis % len(T.shape(x))
+    axis, stride = attrs.axis % len(T.shape(x)), T.dim(attrs.stride)
 
     def element(*index: Any) -> Any:
-        return x(*index[:axis], index[axis] * attrs.stride + index[axis + 1], *index[axis + 2 :])
+        return x(*index[:axis], index[axis] * stride + index[axis + 1], *index[axis + 2 :])
 
     return T.compute(T.result_shape(), element, "sliding_window")
 
@@ -49,6 +47,6 @@ register(
         _relation,
         _reference,
         _compute,
-        attributes={"axis": REQUIRED, "size": REQUIRED, "stride": REQUIRED},
+        attributes={"axis": REQUIRED, "size": REQUIRED, "stride": REQUIRED, "count": REQUIRED},
     )
 )

@@ -107,6 +107,22 @@ AXES_MODELS = [
         opset=20,
     ),
     SmallModel(
+        "blocks",
+        """(float[N, C, L] x, int64[2] image, int64[2] block) => (float[N, A, B, D] y) {
+            h = Exp(x)
+            y = Col2Im<strides = [2, 1], pads = [0, 1, 1, 0]>(h, image, block)
+        }""",
+        feeds=[
+            {"x": _floats(n, c, length), "image": _ints(*image), "block": _ints(*block)}
+            for n, c, length, image, block in [
+                (1, 12, 12, (6, 4), (2, 2)),
+                (2, 3, 12, (4, 3), (1, 1)),
+                (1, 6, 12, (6, 5), (2, 3)),
+            ]
+        ],
+        opset=18,
+    ),
+    SmallModel(
         "expanded",
         """(float[3, 1] x, float[N, 1] z, int64[2] shape, int64[3] more) => (float[A, B] y, float[C, D, E] w) {
             y = Expand(x, shape)

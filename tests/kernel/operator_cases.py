@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 
+from onnxc.relay.dimension import Dim
 from onnxc.relay.expr import Atom, Constant
 from tests.kernel.cases import Case
 from tests.kernel.native import Graph
@@ -51,6 +52,19 @@ def _scattered(g: Graph) -> list[Atom]:
     ]
 
 
+def _transforms(g: Graph) -> list[Atom]:
+    size, transform = Dim.symbol("N"), "fourier_transform"
+    x = g.input(2, "N", 3, 2)
+    return [
+        g(transform, x, length=size),
+        g(transform, x, length=size, inverse=True),
+        g(transform, x, length=71),
+        g(transform, g.input("N", 5, 1, 1, dtype="float64"), length=12, onesided=True),
+        g(transform, g.input(1, "N", 1, 1, dtype="float16"), length=size, onesided=True),
+        g(transform, g.input(1, 4, "N", 2), length=size, inverse=True, onesided=True),
+    ]
+
+
 OPERATOR_CASES = [
     Case("random", _random, (), {"N": (1, 4)}),
     Case("regions", _regions),
@@ -67,11 +81,12 @@ OPERATOR_CASES = [
         (),
         {"N": (1, 4)},
     ),
+    Case("fourier_transform", _transforms, (), {"N": (1, 2, 9, 67, 134)}),
     Case(
         "sliding_window",
         lambda g: [
-            g("sliding_window", g.input(2, "N", 3), axis=1, size=4, stride=3),
-            g("negative", g("sliding_window", g.input(2, 8, dtype="float16"), axis=1, size=8, stride=1)),
+            g("sliding_window", g.input(2, "N", 3), axis=1, size=4, stride=3, count=(Dim.symbol("N") - 1) // 3),
+            g("negative", g("sliding_window", g.input(2, 8, dtype="float16"), axis=1, size=8, stride=1, count=1)),
         ],
         (),
         {"N": (4, 9, 37)},
