@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..op.base import normalize_axis
-from ..relay.expr import Atom, Constant
+from ..relay.expr import Atom
 from .attention import dtype_of, shape_of
 from .convert_quantize import convert_as
 from .einsum import matrix_product
@@ -141,36 +141,3 @@ def convert_embed_layer_normalization(node: Node) -> Any:
     else:
         count = node.call("full", shape=(batch,), value=0, dtype="int32")
     return [normalised, count, total][: max(1, node.output_count)]
-
-
-@converter("DynamicQuantizeLSTM", domain=DOMAIN)
-def convert_dynamic_quantize_lstm(node: Node) -> Any:
-    """An LSTM on dequantised weights. (ONNX Runtime quantises inputs and states, too, and so is less exact.)"""
-    weights = []
-    for index, first in ((1, 8), (2, 10)):
-        scale, zero_point = node.input(first), node.optional_input(first + 1)
-        weights.append(_recurrent_weights(node, node.input(index), scale, zero_point))
-    rest = [node.optional_input(index) for index in range(3, 8)]
-    while rest and rest[-1] is None:
-        rest.pop()
-    return convert_as(node, "LSTM", [node.input(0), *weights, *rest])
-
-
-def _recurrent_weights(node: Node, x: Atom, scale: Atom, zero_point: Atom | None) -> Atom:
-    """(directions, inputs, 4 * hidden) integers as floats (directions, 4 * hidden, inputs)."""
-    directions, _, columns = shape_of(x)
-
-    def spread(parameter: Atom) -> Atom:
-        shape = shape_of(parameter)
-        return node.reshape(parameter, (directions, 1, columns if shape[-1] == columns and len(shape) == 2 else 1))
-
-    if isinstance(x, Constant) and isinstance(scale, Constant) and isinstance(zero_point, (Constant, type(None))):
-        shape = (x.array.shape[0], 1, -1)
-        numbers = x.array.astype(np.float32)
-        if zero_point is not None:
-            numbers = numbers - zero_point.array.astype(np.float32).reshape(shape)
-        return Constant(np.ascontiguousarray((numbers * scale.array.reshape(shape)).transpose(0, 2, 1)), x.name)
-    numbers_ = node.cast(x, "float32")
-    if zero_point is not None:
-        numbers_ = node.call("subtract", numbers_, node.cast(spread(zero_point), "float32"))
-    return node.transpose(node.call("multiply", numbers_, spread(scale)), (0, 2, 1))
