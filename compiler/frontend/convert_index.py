@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from ..op.base import normalize_axis
@@ -14,8 +15,11 @@ from .convert_tensor import axes_of, reshape
 from .registry import Node, converter, number
 from .run_time_axes import RunTimeAxes, is_known
 
+#: No tensor has more elements: positions in kernels have 32 bits.
+_MOST_ELEMENTS = 2**31 - 1
+
 #: Slice's way of saying "to the end": exporters write INT32_MAX, INT64_MAX or something near.
-_ENDLESS = 2**31 - 1
+_ENDLESS = _MOST_ELEMENTS
 
 
 @converter("Slice")
@@ -65,18 +69,39 @@ def _sliced(
         if step == 0:
             raise node.error("the step 0", expected="another step")
         dim = x.shape[axis]
+        longest = _greatest_length(x.shape, axis)
+        if isinstance(step, int):  # a longer one takes one element as well; the kernel adds it to a length, in 32 bits
+            stride = longest if isinstance(dim, int) else min(longest, 1 << 30)
+            step = max(min(step, stride), -stride)
+        first, last = _within(first, longest), _within(last, longest)
         strides[axis] = step
         if any(map(is_run_time, (first, last, dim))) or not isinstance(step, int):
             begin[axis], end[axis] = _run_time_positions(node, first, last, step, dim)
             continue
-        low, high = (0, dim) if step > 0 else (-1, dim - 1)
-        begin[axis] = _position(first, dim, low, high)
-        end[axis] = _position(last, dim, low, high)
-        if lower_bound(begin[axis] - end[axis] if step > 0 else end[axis] - begin[axis]) >= 0:
+        # ONNX clamps a start that lies before the axis to its first element, also for negative steps.
+        begin[axis] = _position(first, dim, 0, dim if step > 0 else maximum(dim - 1, 0))
+        end[axis] = _position(last, dim, *((0, dim) if step > 0 else (-1, dim - 1)))
+        if dim == 0 or lower_bound(begin[axis] - end[axis] if step > 0 else end[axis] - begin[axis]) >= 0:
             end[axis] = begin[axis]
     if begin == [0] * x.rank and end == list(x.shape) and strides == [1] * x.rank:
         return node.input(0)
     return node.call("strided_slice", node.input(0), begin=tuple(begin), end=tuple(end), strides=tuple(strides))
+
+
+def _greatest_length(shape: Sequence[Dimension], axis: int) -> int:
+    """How long an axis of a tensor can be at most; at least 1."""
+    dim = shape[axis]
+    if isinstance(dim, int):
+        return max(dim, 1)
+    others = prod(d for d in shape if isinstance(d, int) and d > 0)
+    return max(_MOST_ELEMENTS // others, 1)
+
+
+def _within(position: Dimension, longest: int) -> Dimension:
+    """A start or an end; `_ENDLESS` or its negative where it lies outside of any axis of that length."""
+    if isinstance(position, int) and abs(position) > longest:
+        return _ENDLESS if position > 0 else -_ENDLESS
+    return position
 
 
 def _position(value: Dimension, dim: Dimension, low: Dimension, high: Dimension) -> Dimension:
@@ -84,7 +109,7 @@ def _position(value: Dimension, dim: Dimension, low: Dimension, high: Dimension)
 
     The sign of one that is computed from inputs' dimensions may not be known: it is taken as not negative then.
     """
-    if isinstance(value, int) and abs(value) >= _ENDLESS:
+    if isinstance(value, int) and abs(value) == _ENDLESS:
         return high if value > 0 else low
     if (isinstance(value, int) and value < 0) or (not isinstance(value, int) and lower_bound(-value) > 0):
         value = value + dim
@@ -108,12 +133,12 @@ def _run_time_positions(
     # Going backward, positions begin at -1, where nothing is before the end: all are one more here.
     backward = is_negative(step)
 
-    def position(value: Dimension) -> Dimension:
-        if isinstance(value, int) and abs(value) >= _ENDLESS:
-            return dim if value > 0 else 0
-        return named(maximum(minimum(value + dim * is_negative(value) + backward, dim), 0))
+    def position(value: Dimension, low: Dimension) -> Dimension:
+        if isinstance(value, int) and abs(value) == _ENDLESS:
+            return dim if value > 0 else low
+        return named(maximum(minimum(value + dim * is_negative(value) + backward, dim), low))
 
-    begin, end = position(first), position(last)
+    begin, end = position(first, named(minimum(backward, dim))), position(last, 0)
     length = named(slice_length(begin, end, step))
     return begin - backward, begin - backward + length * step
 

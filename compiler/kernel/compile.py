@@ -46,8 +46,16 @@ def compile_code(function: Function, target: Target, knobs: Knobs | None = None)
         from .schedule import schedule
 
         knobs = Knobs() if knobs is None else knobs
-        lowered = lower(function, knobs)
-        return build(schedule(lowered, target, knobs), lowered.variables, NAMELESS, target, len(lowered.inputs))
+        try:
+            lowered = lower(function, knobs)
+            return build(schedule(lowered, target, knobs), lowered.variables, NAMELESS, target, len(lowered.inputs))
+        except ValueError as error:
+            if "exceeds range of int" not in str(error):
+                raise
+            raise CompileError(
+                "an attribute or a size is so large that positions in the tensors have more than 32 bits",
+                expected="tensors, strides and windows of less than 2147483648 elements",
+            ) from error
 
 
 def named_kernel(function: Function, code: KernelCode, symbol: str) -> Kernel:

@@ -15,7 +15,7 @@ from ..diagnostics import CompileError
 from ..relay.dimension import Dimension, maximum
 from ..relay.expr import Attrs
 from ..relay.run_time import require
-from ..relay.types import TensorType, Type
+from ..relay.types import TensorType, TupleType, Type
 
 #: Groups of element types.
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -173,8 +173,18 @@ def complete_attrs(op: Op, attrs: Mapping[str, Any]) -> Attrs:
 
 
 def infer_type(name: str, attrs: Attrs, args: Sequence[Type]) -> Type:
-    """Type of a call."""
-    return get(name).relation(attrs, args)
+    """Type of a call.
+
+    Raises
+    ------
+    CompileError
+        The arguments or attributes do not fit, or no tensor has the dimensions that follow.
+    """
+    found = get(name).relation(attrs, args)
+    for part in found.fields if isinstance(found, TupleType) else (found,):
+        if isinstance(part, TensorType) and any(isinstance(d, int) and not 0 <= d < 1 << 31 for d in part.shape):
+            raise CompileError(f"a result of shape {part.shape}", expected="dimensions from 0 to 2147483647")
+    return found
 
 
 def infer_call(name: str, attrs: Mapping[str, Any], args: Sequence[Type]) -> tuple[Attrs, Type]:

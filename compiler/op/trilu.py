@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
+from ..relay.dimension import maximum, minimum
 from ..relay.expr import Attrs
 from ..relay.types import Type
 from .base import REQUIRED, FusionKind, Op, check_dtype, register, tensors
+
+#: Far beyond the corners all diagonals mean the same.
+_FAR = 2**30
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -33,9 +37,9 @@ def _reference(attrs: Attrs, x: np.ndarray, diagonal: np.ndarray | None = None) 
 
 
 def _compute(T: Any, attrs: Attrs, x: Any, diagonal: Any = None) -> Any:
-    k = T.dim(attrs.diagonal)
-    if diagonal is not None:  # far beyond the corners all diagonals mean the same
-        value, bound = diagonal(*[0] * len(diagonal.shape)), T.const(2**30, T.dtype(diagonal))
+    k = T.dim(maximum(minimum(attrs.diagonal, _FAR), -_FAR))
+    if diagonal is not None:
+        value, bound = diagonal(*[0] * len(diagonal.shape)), T.const(_FAR, T.dtype(diagonal))
         k = T.cast(T.maximum(T.minimum(value, bound), -bound), "int32")
     zero = T.const(0, T.dtype(x))
 

@@ -370,19 +370,6 @@ def _replace_atom(dim: Dim, atom: Atom, value: Dimension, scale: int = 1) -> Dim
     return total
 
 
-def equal_if_divisible(left: Dimension, right: Dimension) -> bool:
-    """Are two dimensions equal wherever their divisions by integers leave no remainder?"""
-    difference = left - right
-    while isinstance(difference, Dim):
-        quotients = (a for m in difference.terms for a in m if a.kind == "//" and isinstance(a.right, int))
-        atom = next(quotients, None)
-        if atom is None or any(m.count(atom) > 1 for m in difference.terms):
-            return False
-        assert isinstance(atom.right, int)
-        difference = _replace_atom(difference, atom, atom.left, atom.right)
-    return difference == 0
-
-
 def _atom_bounds(atom: Atom) -> tuple[float, float]:
     if atom.kind == "sym":
         return symbol_range(atom.name)

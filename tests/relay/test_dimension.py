@@ -11,7 +11,6 @@ from onnxc.relay.dimension import (
     Dim,
     bounds,
     common_factor,
-    equal_if_divisible,
     evaluate,
     lower_bound,
     maximum,
@@ -98,11 +97,6 @@ def test_common_factor():
     assert common_factor([4 * N * M, 6 * N]) == 2 * N
     assert common_factor([0, 6]) == 6
     assert common_factor([0, 0]) == 1
-
-
-def test_equal_if_divisible():
-    assert equal_if_divisible(N * M, 4 * (N // 2) * (M // 2))
-    assert not equal_if_divisible(N, 2 * ((N + 1) // 2))
 
 
 @pytest.mark.parametrize(
