@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..op.base import normalize_axis
 from ..relay.expr import Atom
-from .attention import dtype_of, shape_of
+from .attention import dtype_of, part, shape_of
 from .convert_quantize import convert_as
 from .einsum import matrix_product
 from .registry import Node, converter
@@ -32,7 +32,7 @@ def convert_fused_matmul(node: Node) -> Atom:
     return result if alpha == 1 else node.call("multiply", result, node.constant(alpha, dtype_of(result)))
 
 
-def _activation(node: Node, x: Atom, parameters: tuple[float, ...]) -> Atom:
+def activated(node: Node, x: Atom, parameters: Sequence[float]) -> Atom:
     """The function that a fused operator names."""
     name = node.attr("activation") or ""
     given = dict(enumerate(parameters))
@@ -57,7 +57,7 @@ def convert_fused_conv(node: Node) -> Any:
     result = convert_as(node, "Conv", inputs)
     if node.has_input(3):
         result = node.call("add", result, node.input(3))
-    return _activation(node, result, tuple(node.attr("activation_params", ())))
+    return activated(node, result, node.attr("activation_params", ()))
 
 
 @converter("FusedGemm", domain=DOMAIN)
@@ -65,7 +65,7 @@ def convert_fused_gemm(node: Node) -> Any:
     result = convert_as(node, "Gemm", [node.input(index) for index in range(3) if node.has_input(index)])
     names = ("activation_alpha", "activation_beta", "activation_gamma")
     given = [node.attr(name) for name in names if node.attr(name) is not None]
-    return _activation(node, result, tuple(given))
+    return activated(node, result, given)
 
 
 @converter("NhwcMaxPool", domain=DOMAIN)
@@ -119,25 +119,30 @@ def convert_skip_layer_normalization(node: Node) -> Any:
 
 @converter("EmbedLayerNormalization", domain=DOMAIN)
 def convert_embed_layer_normalization(node: Node) -> Any:
-    """The normalised sum of the embeddings of words, positions and segments; then how many words the mask has."""
-    batch, sequence = node.type(0).shape
-    total = node.call("take", node.input(2), node.input(0), axis=0)
-    if node.has_input(8):
-        places = node.call("take", node.input(3), node.input(8), axis=0)
-    else:
-        table = node.input(3)
-        rows, width = shape_of(table)
-        places = table
-        if rows != sequence:
-            places = node.call("strided_slice", table, begin=(0, 0), end=(sequence, width), strides=(1, 1))
-    total = node.call("add", total, places)
-    if node.has_input(1) and node.has_input(4):
-        total = node.call("add", total, node.call("take", node.input(4), node.input(1), axis=0))
-    normalised = node.call(
-        "nn.layer_norm", total, node.input(5), node.input(6), axis=2, epsilon=node.attr("epsilon", 1e-12)
-    )
-    if node.has_input(7):
-        count = node.call("sum", node.cast(node.input(7), "int32"), axis=(1,), keepdims=False)
+    return embedded(node, [node.optional_input(index) for index in range(9)])[: max(1, node.output_count)]
+
+
+def embedded(node: Node, inputs: Sequence[Atom | None]) -> list[Atom]:
+    """The normalised sum of the embeddings of words, positions and segments; how many words the mask has; the sum.
+
+    Parameters
+    ----------
+    inputs : sequence of Atom or None
+        Numbers of words and of segments; the tables of words, positions and segments; scale and bias of the
+        normalisation; the mask; numbers of positions.
+    """
+    words, segments, word_table, table, segment_table, scale, bias, mask, places = inputs
+    if words is None or word_table is None or table is None or scale is None or bias is None:
+        raise node.error("an input is missing", expected="words, two tables, scale and bias")
+    batch, sequence = shape_of(words)
+    total = node.call("take", word_table, words, axis=0)
+    table = node.call("take", table, places, axis=0) if places is not None else part(node, table, 0, 0, sequence)
+    total = node.call("add", total, table)
+    if segments is not None and segment_table is not None:
+        total = node.call("add", total, node.call("take", segment_table, segments, axis=0))
+    normalised = node.call("nn.layer_norm", total, scale, bias, axis=2, epsilon=node.attr("epsilon", 1e-12))
+    if mask is not None:
+        count = node.call("sum", node.cast(mask, "int32"), axis=(1,), keepdims=False)
     else:
         count = node.call("full", shape=(batch,), value=0, dtype="int32")
-    return [normalised, count, total][: max(1, node.output_count)]
+    return [normalised, count, total]

@@ -100,11 +100,14 @@ def convert_deform_conv(node: Node) -> Atom:
 
 @converter("AffineGrid")
 def convert_affine_grid(node: Node) -> Any:
-    """Where the run decides how large the grid is; else the function's body does, and folds to constants."""
-    if is_known(node, 1):
-        return NotImplemented
+    """Where the run decides how large the grid is; else the function's body does, and folds to constants.
+
+    The body divides by 0 where the corners of one place are aligned: its place is the middle, as in PyTorch.
+    """
     theta, dtype, rank = node.input(0), node.type(0).dtype, node.type(0).shape[1]
     sizes = node.shape_value(1)[2:]
+    if is_known(node, 1) and not (node.attr("align_corners", 0) and 1 in sizes):
+        return NotImplemented
     if not isinstance(rank, int) or rank not in (2, 3) or len(sizes) != rank:
         raise node.error(f"AffineGrid of {node.type(0)} to {len(sizes)} axes", expected="2 or 3, as theta has rows")
     batch = node.type(0).shape[0]

@@ -172,6 +172,15 @@ class Node:
             raise self.error(f"the attribute '{name}' is {graph!r}", expected="a graph")
         return graph
 
+    def with_attributes(self, **attributes: Any) -> Node:
+        """The node with other values of some attributes."""
+        proto = onnx.NodeProto()
+        proto.CopyFrom(self.proto)
+        kept = [attribute for attribute in proto.attribute if attribute.name not in attributes]
+        del proto.attribute[:]
+        proto.attribute.extend([*kept, *(onnx.helper.make_attribute(n, v) for n, v in attributes.items())])
+        return replace(self, proto=proto)
+
     def inside(self, builder: FunctionBuilder) -> Node:
         """The node, for calls in a function nested in the one it stands in."""
         return replace(self, builder=builder)

@@ -325,3 +325,17 @@ def test_same_padding_of_images_of_any_size() -> None:
     for height, width in ((12, 13), (15, 20)):
         x = floats(1, 3, height, width)
         np.testing.assert_allclose(compiled(x)["y"], session.run(None, {"x": x})[0], rtol=1e-4, atol=1e-4)
+
+
+def test_grid_of_one_place_with_aligned_corners_has_the_middle() -> None:
+    """ONNX's function body divides by 0 there; PyTorch, whose operator it is, takes the middle."""
+    model = onnx.parser.parse_model(
+        """<ir_version: 9, opset_import: ["" : 20]> g (float[1, 2, 3] t) => (float[1, 1, 3, 2] y) {
+            sizes = Constant<value_ints = [1, 1, 1, 3]>()
+            y = AffineGrid<align_corners = 1>(t, sizes)
+        }"""
+    )
+    theta = floats(1, 2, 3)
+    places = np.array([[-1, 0, 1], [0, 0, 1], [1, 0, 1]], np.float32)
+    (found,) = interpret(model, {"t": theta})
+    np.testing.assert_allclose(found[0, 0], places @ theta[0].T, rtol=1e-6)
