@@ -18,9 +18,11 @@ def hoist_lets(func: Any) -> Any:
 
 
 def _store(store: Any) -> Any:
+    if not _has_let(store.value):  # most; a look costs a fraction of a new expression
+        return store
     values = _Values({}, {})
     value = values.take_from(store.value)
-    return values.before(tirx.BufferStore(store.buffer, value, store.indices)) if values.statements else store
+    return values.before(tirx.BufferStore(store.buffer, value, store.indices))
 
 
 class _Values:
@@ -47,14 +49,16 @@ class _Values:
         return structural_map(expr, rules, order="pre")
 
     def _let(self, node: Any) -> Any:
-        value = self.take_from(node.value)
-        key = StructuralKey(value)  # type: ignore[call-arg]  # the stub declares the fields, not __init__
-        if key not in self._known:
-            array = self._array(value.ty)
-            self.statements.append(array.store(value))
-            self._known[key] = array.load
-        self._loads[node.var] = self._known[key]
-        return self.take_from(node.body)
+        while isinstance(node, tirx.Let):  # a Let's body is often the next one
+            value = self.take_from(node.value)
+            key = StructuralKey(value)  # type: ignore[call-arg]  # the stub declares the fields, not __init__
+            if key not in self._known:
+                array = self._array(value.ty)
+                self.statements.append(array.store(value))
+                self._known[key] = array.load
+            self._loads[node.var] = self._known[key]
+            node = node.body
+        return self.take_from(node)
 
     def _call(self, node: Any) -> Any:
         """A condition around Lets becomes one around statements."""

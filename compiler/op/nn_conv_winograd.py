@@ -75,10 +75,20 @@ _MATRICES: dict[int, tuple[list[list[float]], list[list[float]], list[list[float
 
 def transform_weights(weights: np.ndarray, tile: int, in_block: int, out_block: int) -> np.ndarray:
     """(O, I, 3, 3) to (ceil(O/ob), n, n, ceil(I/ib), ib, ob)."""
-    g = np.array(_MATRICES[tile][1])
-    transformed = np.einsum("ia,ocab,jb->ocij", g, weights.astype(np.float64), g)
-    packed = pack_weights(transformed.astype(np.float32), in_block, out_block)  # (O/ob, I/ib, n, n, ib, ob)
+    matrix = _MATRICES[tile][1]
+    # Planes of (O, I), one for each place in the window, and sums of whole planes: a quarter of what einsum takes; and
+    # unlike those of a library for matrix products, the sums round alike on every machine.
+    window = weights.transpose(2, 3, 0, 1).astype(np.float64)
+    rows = [_weighted_sum(row, window) for row in matrix]
+    points = np.array([[_weighted_sum(row, planes) for row in matrix] for planes in rows], np.float32)
+    packed = pack_weights(points.transpose(2, 3, 0, 1), in_block, out_block)  # (O/ob, I/ib, n, n, ib, ob)
     return np.ascontiguousarray(np.moveaxis(packed, 1, 3))
+
+
+def _weighted_sum(factors: Sequence[float], arrays: np.ndarray) -> np.ndarray:
+    """The sum of arrays, each times its factor."""
+    terms = [array if factor == 1 else factor * array for factor, array in zip(factors, arrays, strict=True) if factor]
+    return sum(terms[1:], terms[0])
 
 
 def padding_of_tiles(sizes: Sequence[int], data: Sequence[int], before: Sequence[int], tile: int) -> tuple[int, ...]:
