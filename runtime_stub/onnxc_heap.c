@@ -58,6 +58,7 @@ onnxc_status onnxc_heap_reserve(onnxc_heap *heap, int32_t number, int64_t size, 
     if (status != ONNXC_OK) return status;
   }
   block *const found = &heap->blocks[number];
+  if (found->size < (uint64_t)kept) return ONNXC_ERROR_VALUE; /* it never had so much */
   if (found->data == NULL || found->size < (uint64_t)size) {
     /* A half more than wanted, so that a block that grows step by step is not copied at each. */
     const uint64_t wanted = (uint64_t)size + (uint64_t)size / 2 + ONNXC_ALIGNMENT;

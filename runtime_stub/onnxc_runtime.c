@@ -17,7 +17,7 @@ const char *onnxc_status_text(onnxc_status status) {
     case ONNXC_ERROR_LAYOUT:
       return "a tensor is not dense in row-major order, not aligned to its element, not in CPU memory, or overlaps an "
              "output";
-    case ONNXC_ERROR_ARENA: return "the arena is missing, too small, or not aligned";
+    case ONNXC_ERROR_ARENA: return "the arena is missing, too small, or not aligned; or the heap or text is missing";
     case ONNXC_ERROR_WEIGHTS: return "the weights are missing, of the wrong size, not aligned, or another model's";
     case ONNXC_ERROR_MACHINE: return "this processor lacks instructions that the model was compiled for";
     case ONNXC_ERROR_VALUE:
@@ -348,6 +348,7 @@ onnxc_status onnxc_bind(const onnxc_model *model, const DLTensor *const *inputs,
   for (int32_t k = 0; k < model->num_symbols; ++k) symbols[k] = 0; /* not bound yet: a value is at least 1 */
   for (int32_t i = 0; i < model->num_inputs; ++i) {
     const onnxc_tensor_info *info = &model->inputs[i];
+    if (info->form != ONNXC_TENSOR) return ONNXC_ERROR_ARGUMENT;
     onnxc_status status = check_kind(inputs[i], info);
     if (status != ONNXC_OK) return status;
     for (int32_t axis = 0; axis < info->ndim; ++axis) {
@@ -371,7 +372,8 @@ onnxc_status onnxc_bind(const onnxc_model *model, const DLTensor *const *inputs,
 static int overlap(const DLTensor *a, const DLTensor *b) {
   const uintptr_t a_begin = (uintptr_t)tensor_data(a), b_begin = (uintptr_t)tensor_data(b);
   const size_t a_size = tensor_size(a), b_size = tensor_size(b);
-  return a_size > 0 && b_size > 0 && a_begin < b_begin + b_size && b_begin < a_begin + a_size;
+  if (a_size == 0 || b_size == 0) return 0;
+  return a_begin <= b_begin ? b_begin - a_begin < a_size : a_begin - b_begin < b_size;
 }
 
 /* The outputs against their shapes, the inputs and each other. */
@@ -406,6 +408,7 @@ static onnxc_status check_context(const onnxc_model *model, const onnxc_context 
     if ((uintptr_t)context->arena % ONNXC_ALIGNMENT != 0) return ONNXC_ERROR_ARENA;
   }
   if (model->needs_heap && context->heap == NULL) return ONNXC_ERROR_ARENA;
+  if (model->makes_text && context->text == NULL) return ONNXC_ERROR_ARENA;
   if (!model->weights_external) return ONNXC_OK;
   const char *weights = context->weights;
   if (weights == NULL || context->weights_size != model->weights_size) return ONNXC_ERROR_WEIGHTS;
@@ -419,9 +422,6 @@ static onnxc_status check_context(const onnxc_model *model, const onnxc_context 
 onnxc_status onnxc_run(const onnxc_model *model, const DLTensor *const *inputs, const DLTensor *const *outputs,
                        const onnxc_context *context, int64_t *symbols, int64_t *shapes) {
   if (model == NULL || context == NULL || (model->num_outputs > 0 && outputs == NULL)) return ONNXC_ERROR_ARGUMENT;
-  for (int32_t i = 0; i < model->num_inputs; ++i) {
-    if (model->inputs[i].form != ONNXC_TENSOR) return ONNXC_ERROR_ARGUMENT;
-  }
   for (int32_t i = 0; i < model->num_outputs; ++i) {
     if (model->outputs[i].form > ONNXC_VALUE) return ONNXC_ERROR_ARGUMENT;
   }

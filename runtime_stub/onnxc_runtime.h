@@ -74,7 +74,7 @@ enum {
   ONNXC_ERROR_DTYPE = 2,    /* a tensor's element type is not the model's */
   ONNXC_ERROR_SHAPE = 3,    /* a tensor's rank or shape is not the model's, or two uses of a dimension differ */
   ONNXC_ERROR_LAYOUT = 4,   /* a tensor is not dense row-major, not aligned, not in CPU memory, or under an output */
-  ONNXC_ERROR_ARENA = 5,    /* the arena is missing, too small or not aligned */
+  ONNXC_ERROR_ARENA = 5,    /* the arena is missing, too small or not aligned, or the heap or text is missing */
   ONNXC_ERROR_WEIGHTS = 6,  /* the weights are missing, of another size, not aligned, or another model's */
   ONNXC_ERROR_MACHINE = 7,  /* the processor lacks instructions that the model was compiled for */
   ONNXC_ERROR_MEMORY = 8,   /* the operating system gave no memory or thread */
@@ -247,7 +247,8 @@ ONNXC_EXPORT const onnxc_model *onnxc_query(uint32_t abi_version);
  * microseconds on a virtual machine. On processors that cannot be asked (microcontrollers) it says ONNXC_OK. */
 ONNXC_EXPORT onnxc_status onnxc_check_machine(const onnxc_model *model);
 
-/* Values of the model's symbols (num_symbols of them) from the inputs; checks rank, shape, element type, layout. */
+/* Values of the model's symbols (num_symbols of them) from the inputs; checks rank, shape, element type, layout. Only for
+ * models whose inputs are of the form ONNXC_TENSOR. */
 ONNXC_EXPORT onnxc_status onnxc_bind(const onnxc_model *model, const DLTensor *const *inputs, int64_t *symbols);
 
 /* Run with everything checked but the processor: inputs and outputs in the model's order, the context's sizes.

@@ -7,6 +7,8 @@
 
 #include "onnxc_runtime.h"
 
+#define MOST_ELEMENT_BYTES 16 /* complex128, strings */
+
 typedef struct {
   int64_t uses; /* how many values have it */
   void *memory; /* as malloc gave it; the bytes are in it, aligned */
@@ -130,16 +132,26 @@ static onnxc_status make(const onnxc_view *from, onnxc_value *value, tensor **ow
 
 onnxc_status onnxc_value_set(onnxc_heap *heap, int32_t number, const onnxc_view *from) {
   slot *const s = slot_of(heap, number);
+  onnxc_value value;
+  tensor *owner;
+  const onnxc_status status = make(from, &value, &owner); /* first, since it may be a copy of what the slot holds */
+  if (status != ONNXC_OK) return status;
   clear(s, ONNXC_NONE);
-  return make(from, &s->value, &s->owner);
+  s->value = value;
+  s->owner = owner;
+  return ONNXC_OK;
 }
 
+/* Every product of its dimensions, and of those and an element's bytes, fits into 64 bits. */
 static int is_tensor(const onnxc_value *value) {
   if (value->form != ONNXC_VALUE || value->ndim < 0 || value->ndim > ONNXC_MAX_RANK) return 0;
   int empty = 0;
+  int64_t most = INT64_MAX / MOST_ELEMENT_BYTES;
   for (int32_t axis = 0; axis < value->ndim; ++axis) {
-    if (value->shape[axis] < 0) return 0;
-    if (value->shape[axis] == 0) empty = 1;
+    const int64_t dim = value->shape[axis];
+    if (dim < 0 || dim > most) return 0;
+    if (dim == 0) empty = 1;
+    else most /= dim;
   }
   return empty || value->data != NULL;
 }
@@ -203,12 +215,15 @@ onnxc_status onnxc_sequence_insert(onnxc_heap *heap, int32_t number, int64_t pos
   slot *const s = slot_of(heap, number);
   const int64_t count = s->value.count, at = place(position, count, count);
   if (at < 0) return ONNXC_ERROR_VALUE;
-  onnxc_status status = extend(s, count + 1);
-  if (status != ONNXC_OK) return status;
   onnxc_value item;
   tensor *owner;
-  status = make(from, &item, &owner);
+  onnxc_status status = make(from, &item, &owner); /* first, since its shape may stand among the items, which move */
   if (status != ONNXC_OK) return status;
+  status = extend(s, count + 1);
+  if (status != ONNXC_OK) {
+    release(owner);
+    return status;
+  }
   memmove(&s->items[at + 1], &s->items[at], (size_t)(count - at) * sizeof(*s->items));
   memmove(&s->owners[at + 1], &s->owners[at], (size_t)(count - at) * sizeof(*s->owners));
   s->items[at] = item;

@@ -16,7 +16,7 @@ from tests.compilers import COMPILER
 HERE = Path(__file__).parent
 RUNTIME = HERE.parents[1] / "runtime_stub"
 RUNTIME_SOURCES = tuple(RUNTIME / f"onnxc_{name}.c" for name in ("runtime", "memory", "threads", "call"))
-WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic")
+WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow")
 
 
 def compile_c(sources: Sequence[Path], output: Path, *flags: str, compiler: Sequence[str] = COMPILER) -> Path:

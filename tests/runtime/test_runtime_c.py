@@ -21,7 +21,14 @@ POOL_TEST = [HERE / "c" / "pool.c", *RUNTIME_SOURCES]
 CHECKS_TEST = [HERE / "c" / "checks.c", HERE / "models" / "rows.c", HERE / "models" / "weighted.c", *RUNTIME_SOURCES]
 MEMORY_TEST = [HERE / "c" / "memory.c", RUNTIME / "onnxc_memory.c"]
 HEAP_TEST = [HERE / "c" / "heap_text.c", RUNTIME / "onnxc_heap.c", RUNTIME / "onnxc_text.c"]
-PROGRAMS = {"pool": POOL_TEST, "checks": CHECKS_TEST, "memory": MEMORY_TEST, "heap_text": HEAP_TEST}
+VALUES_TEST = [HERE / "c" / "values.c", RUNTIME / "onnxc_heap.c", RUNTIME / "onnxc_sequence.c"]
+PROGRAMS = {
+    "pool": POOL_TEST,
+    "checks": CHECKS_TEST,
+    "memory": MEMORY_TEST,
+    "heap_text": HEAP_TEST,
+    "values": VALUES_TEST,
+}
 
 
 def skip_without(what: str, available: bool) -> None:
@@ -52,6 +59,7 @@ def compiler_commands() -> list:
         ("onnxc_heap.c", ["-std=c99"]),
         ("onnxc_text.c", ["-std=c99"]),
         ("onnxc_call.c", ["-std=c99"]),
+        ("onnxc_sequence.c", ["-std=c99"]),
         ("onnxc_threads.c", ["-std=c11"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "".join(value),

@@ -188,6 +188,28 @@ static void test_arenas(void) {
   EXPECT(run(c) == ONNXC_ERROR_ARENA);
 }
 
+/* A model that wants a heap or text does not run without. */
+static void test_missing_memory(void) {
+  call *c = good_call();
+  onnxc_model model = rows_model;
+  model.needs_heap = 1;
+  EXPECT(onnxc_run(&model, c->inputs, c->outputs, &c->context, c->symbols, c->shapes) == ONNXC_ERROR_ARENA);
+  model = rows_model;
+  model.makes_text = 1;
+  EXPECT(onnxc_run(&model, c->inputs, c->outputs, &c->context, c->symbols, c->shapes) == ONNXC_ERROR_ARENA);
+}
+
+/* What has no shape binds nothing. */
+static void test_forms(void) {
+  call *c = good_call();
+  onnxc_tensor_info inputs[2] = {rows_model.inputs[0], rows_model.inputs[1]};
+  inputs[1].form = ONNXC_SEQUENCE;
+  onnxc_model model = rows_model;
+  model.inputs = inputs;
+  EXPECT(onnxc_bind(&model, c->inputs, c->symbols) == ONNXC_ERROR_ARGUMENT);
+  EXPECT(onnxc_run(&model, c->inputs, c->outputs, &c->context, c->symbols, c->shapes) == ONNXC_ERROR_ARGUMENT);
+}
+
 static void test_weights(void) {
   static _Alignas(ONNXC_ALIGNMENT) char weights[64 + 4 * sizeof(float) + 8];
   float x[4] = {1, 2, 3, 4}, y[4];
@@ -278,6 +300,8 @@ int main(void) {
   test_shapes();
   test_layouts();
   test_arenas();
+  test_missing_memory();
+  test_forms();
   test_weights();
   test_machine();
   test_status_texts();

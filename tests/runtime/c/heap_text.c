@@ -30,6 +30,7 @@ static void grow_blocks(unsigned seed) {
   EXPECT(onnxc_heap_reserve(heap, 0, 0, 0, &data) == ONNXC_OK);
   EXPECT(onnxc_heap_reserve(heap, 0, -1, 0, &data) == ONNXC_ERROR_VALUE);
   EXPECT(onnxc_heap_reserve(heap, 0, 1, 2, &data) == ONNXC_ERROR_VALUE);
+  EXPECT(onnxc_heap_reserve(heap, BLOCKS, 2, 1, &data) == ONNXC_ERROR_VALUE); /* nothing there that could be kept */
   EXPECT(onnxc_heap_reserve(heap, -1, 1, 0, &data) == ONNXC_ERROR_ARGUMENT);
   EXPECT(onnxc_heap_reserve(heap, INT32_MAX, 1, 0, &data) == ONNXC_ERROR_ARGUMENT);
   EXPECT(onnxc_heap_reserve(heap, 0, 1, 0, NULL) == ONNXC_ERROR_ARGUMENT);
