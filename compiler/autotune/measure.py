@@ -16,6 +16,7 @@ import tempfile
 import time
 import weakref
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -233,8 +234,17 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def measure_peak(target: Target, compiler: Compiler) -> float:
-    """Floating-point operations per second that one processor does at best, with the target's vectors."""
+def measure_peak(target: Target, compiler: Compiler, processors: int = 1, seconds: float = 0.0) -> float:
+    """Floating-point operations per second that processors do at best, with the target's vectors.
+
+    Parameters
+    ----------
+    target, compiler
+    processors : int
+        So many work at the same time; the result is the sum of what each did.
+    seconds : float
+        How long to try at least: where they share a core or its clock, long enough for all to have begun.
+    """
     with tempfile.TemporaryDirectory(prefix="onnxc-tune-") as name:
         folder = Path(name)
         source = (files(__package__) / "peak.c").read_text(encoding="utf-8")
@@ -242,8 +252,10 @@ def measure_peak(target: Target, compiler: Compiler) -> float:
         compiler.compile(folder, "peak.c", "peak.o", optimize="3")
         compiler.link_program(folder, ["peak.o"], "peak")
         with _alone():
-            output = _run([str(folder / "peak")], MEASURE_TIMEOUT)
-    return float(output.split()[1])
+            command = [str(folder / "peak"), str(seconds)]
+            with ThreadPoolExecutor(processors) as threads:
+                outputs = list(threads.map(lambda _: _run(command, MEASURE_TIMEOUT), range(processors)))
+    return sum(float(output.split()[1]) for output in outputs)
 
 
 @cache

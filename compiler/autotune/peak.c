@@ -1,16 +1,19 @@
-/* Prints the multiply-adds with float vectors that one processor does in a second. VECTOR_BYTES is defined before. */
+/* peak [SECONDS]: prints the floating-point operations with float vectors that one processor does in a second, the best
+ * of many short measurements, since others' work only ever takes time away. VECTOR_BYTES is defined before.
+ */
 #define _GNU_SOURCE
-#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 typedef float vector __attribute__((vector_size(VECTOR_BYTES)));
 
 enum { CHAINS = 12, STEPS = 20000 }; /* enough chains to hide the latency; no more than there are registers for */
 
-static double busy(void) {
+/* Of the wall clock: with the thread's own time, the best was up to 22 % above the true peak (Zen 4, virtual machine). */
+static double seconds(void) {
     struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
@@ -26,13 +29,12 @@ static float run(float start) {
 }
 
 int main(int count, char **arguments) {
-    (void)arguments;
-    double best = 0.0;
+    double best = 0.0, end = seconds() + (count > 1 ? atof(arguments[1]) : 0.0);
     volatile float result = 0.0f;
-    for (int sample = 0; sample < 100; sample++) {
-        double start = busy();
+    for (int sample = 0; sample < 100 || seconds() < end; sample++) {
+        double start = seconds();
         result = run((float)count);
-        double rate = 2.0 * CHAINS * STEPS * (VECTOR_BYTES / sizeof(float)) / (busy() - start);
+        double rate = 2.0 * CHAINS * STEPS * (VECTOR_BYTES / sizeof(float)) / (seconds() - start);
         if (rate > best) best = rate;
     }
     (void)result;
