@@ -125,7 +125,8 @@ def _call_source(kernel: Kernel, dims: Mapping[str, int]) -> str:
     ]
     calls = []
     for phase in kernel.phases:
-        extra = [] if phase.tasks is None else ["0", str(evaluate(phase.tasks, dims))]
+        extra = [] if kernel.rounds is None else ["round"]
+        extra += [] if phase.tasks is None else ["0", str(evaluate(phase.tasks, dims))]
         integers = ["int32_t"] * (len(symbols) + len(extra))
         lines.append(f"int32_t {phase.symbol}({', '.join([*types, *integers]) or 'void'});")
         arguments = [f"buffers[{i}]" for i in range(len(types))]
@@ -134,6 +135,9 @@ def _call_source(kernel: Kernel, dims: Mapping[str, int]) -> str:
             "    if (status != 0) return status;",
         ]
     lines += ["int32_t kernel_call(void **buffers) {", "    int32_t status;", "    (void)buffers;"]
+    if kernel.rounds is not None:
+        rounds = evaluate(kernel.rounds, dims)
+        calls = [f"    for (int32_t round = 0; round < {rounds}; ++round) {{", *calls, "    }"]
     return "\n".join([*lines, *calls, "    return 0;", "}", ""])
 
 

@@ -43,7 +43,8 @@ def is_parallel(kernel: Kernel, threads: bool) -> bool:
 def worthwhile_shares(kernel: Kernel) -> Dimension:
     """In how many shares at most a parallel phase of a kernel is worth cutting."""
     work = kernel.multiply_adds + (kernel.arithmetic - kernel.multiply_adds) * OPERATION_WORK
-    return work // (SHARE_WORK * max(1, sum(phase.tasks is not None for phase in kernel.phases)))
+    loops = max(1, sum(phase.tasks is not None for phase in kernel.phases))
+    return work // (SHARE_WORK * loops * (1 if kernel.rounds is None else kernel.rounds))
 
 
 def emit_kernel_declarations(kernels: Sequence[Kernel], threads: bool) -> str:
@@ -77,6 +78,7 @@ def _prototypes(kernel: Kernel) -> list[str]:
 
 def _list(kernel: Kernel, phase: Phase) -> str:
     items = [f"{t}{n}" for t, n in parameters(kernel)]
+    items += [] if kernel.rounds is None else ["int32_t round"]
     if phase.tasks is not None:
         items += ["int32_t begin", "int32_t end"]
     return ", ".join(items) or "void"
@@ -90,10 +92,11 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
     dims = {s: n for s, (_, n) in zip(kernel.symbols, shared[len(shared) - len(kernel.symbols) :], strict=True)}
     names = [n for _, n in shared]
     if parallel:
-        lines += [f"struct {kernel.symbol}_arguments {{", *(f"  {t}{n};" for t, n in shared), "};"]
+        members = [*shared, *([] if kernel.rounds is None else [("int32_t ", "round")])]
+        lines += [f"struct {kernel.symbol}_arguments {{", *(f"  {t}{n};" for t, n in members), "};"]
         for phase in kernel.phases:
             if phase.tasks is not None:
-                arguments = ", ".join([f"a->{n}" for n in names] + ["begin", "end"])
+                arguments = ", ".join([f"a->{n}" for _, n in members] + ["begin", "end"])
                 lines += [
                     f"static onnxc_status task_{phase.symbol}(void *arguments, int32_t begin, int32_t end) {{",
                     f"  const struct {kernel.symbol}_arguments *a = arguments;",
@@ -102,8 +105,18 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
                 ]
     lines.append(f"static onnxc_status call_{kernel.symbol}({_head(kernel, threads)}) {{")
     if parallel:
-        lines.append(f"  struct {kernel.symbol}_arguments arguments = {{{', '.join(names)}}};")
+        values = ", ".join(n if n != "round" else "0" for _, n in members)
+        lines.append(f"  struct {kernel.symbol}_arguments arguments = {{{values}}};")
     lines.append("  onnxc_status status = ONNXC_OK;")
+    indent = "  "
+    if kernel.rounds is not None:
+        names.append("round")
+        rounds = c_dimension(kernel.rounds, dims)
+        if dimension_symbols(kernel.rounds):
+            rounds = f"(int32_t)({rounds})"
+        lines.append(f"  for (int32_t round = 0; round < {rounds}; ++round) {{")
+        lines += ["    arguments.round = round;"] if parallel else []
+        indent = "    "
     for phase in kernel.phases:
         if phase.tasks is None:
             run = f"{phase.symbol}({', '.join(names)})"
@@ -116,6 +129,6 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
                 run = f"onnxc_parallel_shares(parallel, task_{phase.symbol}, &arguments, {tasks}, {most})"
             else:
                 run = f"{phase.symbol}({', '.join([*names, '0', tasks])})"
-        lines += [f"  status = {run};", "  if (status != ONNXC_OK) return status;"]
-    lines += ["  return status;", "}", ""]
+        lines += [f"{indent}status = {run};", f"{indent}if (status != ONNXC_OK) return status;"]
+    lines += [*(["  }"] if kernel.rounds is not None else []), "  return status;", "}", ""]
     return "\n".join(lines)

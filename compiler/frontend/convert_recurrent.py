@@ -1,4 +1,4 @@
-"""ONNX RNN, GRU and LSTM: the inputs of all steps as one matrix product, then the recurrence, for each direction."""
+"""ONNX RNN, GRU and LSTM: the inputs of all steps and directions as one matrix product, then the recurrence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..op.accumulate import wide_dtype
 from ..op.nn_recurrent import pack_weights
 from ..op.nn_recurrent_activation import ACTIVATIONS, Chosen, choose
-from ..op.nn_recurrent_source import TILE
+from ..op.nn_recurrent_product import TILE
 from ..relay.dimension import Dimension
 from ..relay.expr import Atom, Constant
 from ..relay.types import TensorType
@@ -39,12 +39,11 @@ _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False,
 @converter(*_OPERATORS)
 def convert_recurrent(node: Node) -> Any:
     layer = _Layer(node)
-    results = [layer.run(direction, reverse) for direction, reverse in enumerate(layer.reversals)]
-    y, *states = zip(*results, strict=True)
-    # (steps, batch, hidden) of each direction -> (steps, directions, batch, hidden), batch first with layout 1
-    outputs = [layer.join(y, 1, (2, 0, 1, 3))]
-    outputs += [layer.join(state, 0, (1, 0, 2)) for state in states]
-    return [node.cast(output, layer.dtype) for output in outputs]
+    y, *states = layer.run()
+    if layer.batch_first:
+        # (steps, directions, batch, hidden) -> (batch, steps, directions, hidden), and likewise the states
+        y, states = node.transpose(y, (2, 0, 1, 3)), [node.transpose(state, (1, 0, 2)) for state in states]
+    return [node.cast(output, layer.dtype) for output in (y, *states)]
 
 
 class _Layer:
@@ -81,8 +80,8 @@ class _Layer:
             raise node.error(f"hidden_size {node.attr('hidden_size')}", expected=f"{columns}, as the weights have it")
         return columns
 
-    def _activations(self) -> list[tuple[Chosen, ...]]:
-        """Activations of each direction; alphas and betas go to those that have such a parameter, in their order."""
+    def _activations(self) -> tuple[Chosen, ...]:
+        """Activations of all directions; alphas and betas go to those that have such a parameter, in their order."""
         count, directions = len(self.operator.activations), len(self.reversals)
         names = self.node.attr("activations") or self.operator.activations * directions
         if len(names) != count * directions:
@@ -97,7 +96,7 @@ class _Layer:
             alpha = alphas.pop(0) if alphas and takes_alpha else None
             beta = betas.pop(0) if betas and takes_beta else None
             chosen.append(choose(name, alpha, beta))
-        return [tuple(chosen[start : start + count]) for start in range(0, len(chosen), count)]
+        return tuple(chosen)
 
     def _wide(self, index: int) -> Atom | None:
         """An optional input; 16-bit floats in float32, as the recurrence has no kernel for them."""
@@ -109,15 +108,6 @@ class _Layer:
             return self.node.constant(atom.array, dtype)
         return self.node.cast(atom, dtype)
 
-    def _direction(self, atom: Atom, direction: int, axis: int = 0) -> Atom:
-        """The part of an input that belongs to a direction, without the axis of directions."""
-        assert isinstance(atom.type, TensorType)
-        shape = atom.type.shape
-        kept = (*shape[:axis], *shape[axis + 1 :])
-        if len(self.reversals) > 1:
-            atom = self._slice(atom, axis, direction, direction + 1)
-        return self.node.reshape(atom, kept)
-
     def _slice(self, atom: Atom, axis: int, begin: int, end: int) -> Atom:
         assert isinstance(atom.type, TensorType)
         if isinstance(atom, Constant):
@@ -128,31 +118,34 @@ class _Layer:
         ones = (1,) * atom.type.rank
         return self.node.call("strided_slice", atom, begin=tuple(first), end=tuple(last), strides=ones)
 
-    def _packed(self, weights: Atom) -> Atom:
+    def _packed(self, weights: Atom, gates: int) -> Atom:
         """Recurrence weights in the order in which the kernel reads them: see `pack_weights`."""
         if isinstance(weights, Constant):
-            return Constant(pack_weights(weights.array))
-        assert isinstance(weights.type, TensorType)
-        rows, columns = weights.type.shape
-        missing = -rows % TILE
-        if missing != 0:
-            weights = self.node.call("pad", weights, before=(0, 0), after=(missing, 0))
-        tiles = self.node.reshape(weights, ((rows + missing) // TILE, TILE, columns))
-        return self.node.transpose(tiles, (0, 2, 1))
+            return Constant(pack_weights(weights.array, gates))
+        directions, hidden, missing = len(self.reversals), self.hidden, -self.hidden % TILE
+        weights = self.node.reshape(weights, (directions, gates, hidden, hidden))
+        if missing:
+            weights = self.node.call("pad", weights, before=(0, 0, 0, 0), after=(0, 0, missing, 0))
+        tiles = self.node.reshape(weights, (directions, gates, (hidden + missing) // TILE, TILE, hidden))
+        return self.node.transpose(tiles, (0, 2, 4, 1, 3))
 
-    def _bias(self, direction: int) -> tuple[Atom | None, Atom | None]:
-        """What is added to the gates: before the recurrence, and to the recurrent part of a GRU's hidden gate."""
+    def _bias(self) -> tuple[Atom | None, Atom | None]:
+        """What is added to the gates of all directions before the recurrence, (directions * gates * hidden); and what
+        to the recurrent part of a GRU's hidden gate, (directions, hidden)."""
         both = self._wide(3)
         if both is None:
             return None, None
-        count = self.operator.gates * self.hidden
-        flat = self._direction(both, direction)
-        of_input, of_state = self._slice(flat, 0, 0, count), self._slice(flat, 0, count, 2 * count)
+        hidden = self.hidden
+        count = self.operator.gates * hidden
+        of_input, of_state = self._slice(both, 1, 0, count), self._slice(both, 1, count, 2 * count)
         if not self.node.attr("linear_before_reset", 0):
-            return self._add(of_input, of_state), None
-        early = self._add(self._slice(of_input, 0, 0, 2 * self.hidden), self._slice(of_state, 0, 0, 2 * self.hidden))
-        late = self._slice(of_input, 0, 2 * self.hidden, count)
-        return self._concatenate([early, late], 0), self._slice(of_state, 0, 2 * self.hidden, count)
+            return self._flat(self._add(of_input, of_state)), None
+        early = self._add(self._slice(of_input, 1, 0, 2 * hidden), self._slice(of_state, 1, 0, 2 * hidden))
+        late = self._slice(of_input, 1, 2 * hidden, count)
+        return self._flat(self._concatenate([early, late], 1)), self._slice(of_state, 1, 2 * hidden, count)
+
+    def _flat(self, bias: Atom) -> Atom:
+        return self.node.reshape(bias, (len(self.reversals) * self.operator.gates * self.hidden,))
 
     def _add(self, left: Atom, right: Atom) -> Atom:
         if isinstance(left, Constant) and isinstance(right, Constant):
@@ -163,65 +156,60 @@ class _Layer:
         arrays = [part.array for part in parts if isinstance(part, Constant)]
         if len(arrays) == len(parts):
             return Constant(np.concatenate(arrays, axis))
-        return parts[0] if len(parts) == 1 else self.node.call("concatenate", *parts, axis=axis)
+        return self.node.call("concatenate", *parts, axis=axis)
 
-    def run(self, direction: int, reverse: bool) -> list[Atom]:
-        """Outputs after each step and last states of a direction."""
-        node = self.node
+    def run(self) -> list[Atom]:
+        """Outputs after each step and last states."""
+        node, hidden = self.node, self.hidden
         weights, recurrent = self._wide(1), self._wide(2)
-        assert weights is not None and recurrent is not None
-        bias, late_bias = self._bias(direction)
-        matrix = self._direction(weights, direction)
+        assert weights is not None and recurrent is not None and isinstance(weights.type, TensorType)
+        bias, late_bias = self._bias()
+        directions, rows, columns = weights.type.shape
+        matrix = node.reshape(weights, (directions * rows, columns))
         gates = (
             matrix_product(node, self.x, matrix, transpose_b=True)
             if bias is None
             else node.call("nn.dense", self.x, matrix, bias)
         )
-        parts = self._direction(recurrent, direction)
-        packed = [self._packed(parts)]
         attrs: dict[str, Any] = {
-            "activations": self.activations[direction],
-            "reverse": reverse,
+            "activations": self.activations,
+            "reversals": self.reversals,
             "clip": node.attr("clip"),
         }
+        packed = [(recurrent, self.operator.gates)]
         if self.kind == "GRU":
-            packed = [
-                self._packed(self._slice(parts, 0, 0, 2 * self.hidden)),
-                self._packed(self._slice(parts, 0, 2 * self.hidden, 3 * self.hidden)),
-            ]
             attrs["linear_before_reset"] = bool(node.attr("linear_before_reset", 0))
+            if not attrs["linear_before_reset"]:
+                packed = [
+                    (self._slice(recurrent, 1, 0, 2 * hidden), 2),
+                    (self._slice(recurrent, 1, 2 * hidden, 3 * hidden), 1),
+                ]
         elif self.kind == "LSTM":
             attrs["input_forget"] = bool(node.attr("input_forget", 0))
-        optional = self._optional(direction, late_bias)
+        optional = self._optional(late_bias)
         results = node.call(
-            f"nn.{self.kind.lower()}", gates, *packed, *optional.values(), optional=tuple(optional), **attrs
+            f"nn.{self.kind.lower()}",
+            gates,
+            *(self._packed(part, count) for part, count in packed),
+            *optional.values(),
+            optional=tuple(optional),
+            **attrs,
         )
         return [node.get_item(results, index) for index in range(3 if self.kind == "LSTM" else 2)]
 
-    def _optional(self, direction: int, late_bias: Atom | None) -> dict[str, Atom]:
+    def _optional(self, late_bias: Atom | None) -> dict[str, Atom]:
         """The optional arguments that are there, by their Relay names."""
-        axis = 1 if self.batch_first else 0
         found: dict[str, Atom] = {}
         for name, index in (("initial_h", 5), ("initial_c", 6)):
             state = self._wide(index) if name == "initial_h" or self.kind == "LSTM" else None
             if state is not None:
-                found[name] = self._direction(state, direction, axis)
+                found[name] = self.node.transpose(state, (1, 0, 2)) if self.batch_first else state
         peephole = self._wide(7) if self.kind == "LSTM" else None
         if peephole is not None:
-            found["peephole"] = self._direction(peephole, direction)
+            found["peephole"] = peephole
         if late_bias is not None:
             found["bias"] = late_bias
         lengths = self.node.optional_input(4)
         if lengths is not None:
             found["lengths"] = self._cast(lengths, "int32")
         return found
-
-    def join(self, parts: Sequence[Atom], axis: int, batch_first: Sequence[int]) -> Atom:
-        """The directions' tensors along a new axis; with layout 1 then permuted."""
-        wider = []
-        for part in parts:
-            assert isinstance(part.type, TensorType)
-            shape = part.type.shape
-            wider.append(self.node.reshape(part, (*shape[:axis], 1, *shape[axis:])))
-        joined = self._concatenate(wider, axis)
-        return self.node.transpose(joined, batch_first) if self.batch_first else joined

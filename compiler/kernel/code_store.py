@@ -77,6 +77,7 @@ def encode_code(code: KernelCode) -> bytes:
         "tasks": [None if t is None else str(t) for t in code.tasks],
         "workspaces": [str(size) for size in code.workspaces],
         "source": code.source,
+        "rounds": None if code.rounds is None else str(code.rounds),
     }
     return json.dumps(facts).encode() + b"\n" + code.object_code
 
@@ -88,6 +89,7 @@ def decode_code(data: bytes) -> KernelCode | None:
         facts = json.loads(head)
         tasks = tuple(None if t is None else parse_dimension(t) for t in facts["tasks"])
         workspaces: tuple[Dimension, ...] = tuple(map(parse_dimension, facts["workspaces"]))
-        return KernelCode(tasks, workspaces, object_code, facts["source"]) if separator else None
+        rounds = None if facts["rounds"] is None else parse_dimension(facts["rounds"])
+        return KernelCode(tasks, workspaces, object_code, facts["source"], rounds) if separator else None
     except (ValueError, KeyError, TypeError, CompileError):
         return None

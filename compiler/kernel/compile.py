@@ -75,6 +75,7 @@ def named_kernel(function: Function, code: KernelCode, symbol: str) -> Kernel:
         multiply_adds(function),
         moved_bytes(function),
         makes_text=any(relay_op.get(name).makes_text for name in operators(function)),
+        rounds=code.rounds,
     )
 
 
@@ -132,4 +133,6 @@ def _source_code(function: Function, call: Call) -> KernelCode:
     text = source.text
     if any(type_.dtype == "string" for type_ in (*arguments, *tensor_fields(function.result.type))):
         text = f'#include "onnxc_runtime.h"\n{text}'  # onnxc_string
-    return KernelCode((source.tasks,), (source.workspace,) if source.workspace != 0 else (), source=text)
+    tasks = source.tasks if isinstance(source.tasks, tuple) else (source.tasks,)
+    workspaces = (source.workspace,) if source.workspace != 0 else ()
+    return KernelCode(tasks, workspaces, source=text, rounds=source.rounds)

@@ -32,7 +32,7 @@ class KernelCode:
     ----------
     tasks : tuple of Dimension or None
         Of each phase.
-    workspaces, object_code, source
+    workspaces, object_code, source, rounds
         As in `Kernel`. Symbols begin with `NAMELESS`.
     """
 
@@ -40,6 +40,7 @@ class KernelCode:
     workspaces: tuple[Dimension, ...] = ()
     object_code: bytes = b""
     source: str = ""
+    rounds: Dimension | None = None
 
 
 #: The symbol of code that has no name yet; no other name that stands in code has these letters in it.
@@ -56,7 +57,8 @@ class Kernel:
     """A primitive function in machine code or C.
 
     The parameters of every phase: const pointers to the inputs, pointers to the outputs, ``uint8_t *`` to the
-    workspaces (aligned to 64 bytes), then an ``int32_t`` for each symbol. Every phase returns 0, or a status.
+    workspaces (aligned to 64 bytes), then an ``int32_t`` for each symbol, and the number of the round where there are
+    rounds. Every phase returns 0, or a status.
 
     Attributes
     ----------
@@ -81,6 +83,8 @@ class Kernel:
         Multiplications with an addition, and bytes of arguments and results, for reports.
     makes_text : bool
         It takes ``onnxc_text *text`` behind the other pointers.
+    rounds : Dimension or None
+        The phases run so many times, in turns; None: once, and they don't take the round's number.
     """
 
     symbol: str
@@ -97,3 +101,4 @@ class Kernel:
     multiply_adds: Dimension = 0
     moved_bytes: Dimension = 0
     makes_text: bool = False
+    rounds: Dimension | None = None

@@ -50,14 +50,18 @@ class CSource:
         that order (dimensions: the symbols of the types, sorted by name), plus static helpers it needs. Returns 0.
     workspace : Dimension
         Bytes of 64-byte-aligned scratch memory that the caller must give; 0: the parameter is left out.
-    tasks : Dimension, optional
+    tasks : Dimension or tuple of Dimension, optional
         The kernel may be split over threads: it takes two more parameters, ``int32_t begin, int32_t end``, and does
-        the iterations begin <= i < end out of so many.
+        the iterations begin <= i < end out of so many. A tuple: of each phase; further phases are C functions on the
+        same parameters, named as `kernel.kernel.phase_symbol` says, which run one after the other.
+    rounds : Dimension, optional
+        All phases run so many times, in turns, and take ``int32_t round`` before begin and end.
     """
 
     text: str
     workspace: Dimension = 0
-    tasks: Dimension | None = None
+    tasks: Dimension | tuple[Dimension, ...] | None = None
+    rounds: Dimension | None = None
 
 
 @dataclass(frozen=True)

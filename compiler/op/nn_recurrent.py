@@ -1,11 +1,14 @@
-"""Recurrent cells over a sequence (the recurrent part of ONNX RNN, GRU and LSTM), in one direction.
+"""Recurrent cells over a sequence (the recurrent part of ONNX RNN, GRU and LSTM), in one or two directions.
 
-Arguments: ``x``, the gates' share of the input and of the biases (steps, batch, gates * hidden); the recurrence
-weights, packed (see `pack_weights`); and those of the optional arguments that ``attrs.optional`` names, in its order:
-``initial_h``, ``initial_c`` (batch, hidden), ``peephole`` (3 * hidden), ``bias`` (hidden), ``lengths`` (batch).
-Results: the hidden state after each step (steps, batch, hidden), the last one, and an LSTM's last cell state.
+Arguments: ``x``, the gates' share of the input and of the biases (steps, batch, directions * gates * hidden); the
+recurrence weights, packed (see `pack_weights`; a GRU's hidden gate has its own unless it is linear before the reset);
+and those of the optional arguments that ``attrs.optional`` names, in its order: ``initial_h``, ``initial_c``
+(directions, batch, hidden), ``peephole`` (directions, 3 * hidden), ``bias`` (directions, hidden), ``lengths`` (batch).
+Results: the hidden state after each step (steps, directions, batch, hidden), the last one (directions, batch, hidden),
+and an LSTM's last cell state.
 
-With ``lengths`` (int32) a row ends after so many steps: its later outputs are 0, and reversed it begins there.
+``attrs.reversals`` says of each direction whether it goes backwards. With ``lengths`` (int32) a row ends after so many
+steps: its later outputs are 0, and reversed it begins there.
 """
 
 from __future__ import annotations
@@ -23,24 +26,32 @@ from ..relay.run_time import may_equal_shapes
 from ..relay.types import TensorType, TupleType, Type
 from . import nn_recurrent_activation as activation
 from .base import REQUIRED, CSource, FusionKind, Op, check_dtype, register, tensors
-from .nn_recurrent_source import TILE, kernel
+from .nn_recurrent_product import TILE
+from .nn_recurrent_source import kernel
+
+#: How many gates x has.
+GATES = {"nn.rnn": 1, "nn.lstm": 4, "nn.gru": 3}
 
 
-def pack_weights(weights: np.ndarray) -> np.ndarray:
-    """Recurrence weights (gates * hidden, hidden) as (tiles, hidden, TILE): the order in which the kernel reads them.
+def pack_weights(weights: np.ndarray, gates: int) -> np.ndarray:
+    """Recurrence weights (directions, gates * hidden, hidden) as (directions, tiles, hidden, gates, TILE).
 
-    Zeros fill the last tile.
+    That is the order in which the kernel reads them: a tile is `TILE` hidden units with all their gates. Zeros fill the
+    last tile.
     """
-    gates, hidden = weights.shape
-    padded = np.zeros((-(-gates // TILE) * TILE, hidden), weights.dtype)
-    padded[:gates] = weights
-    return np.ascontiguousarray(padded.reshape(-1, TILE, hidden).transpose(0, 2, 1))
+    directions, _, hidden = weights.shape
+    missing = -hidden % TILE
+    apart = weights.reshape(directions, gates, hidden, hidden)
+    padded = np.pad(apart, ((0, 0), (0, 0), (0, missing), (0, 0)))
+    tiles = padded.reshape(directions, gates, -1, TILE, hidden)
+    return np.ascontiguousarray(tiles.transpose(0, 2, 4, 1, 3))
 
 
-def _product(state: np.ndarray, weights: np.ndarray, gates: int) -> np.ndarray:
-    """state times packed weights."""
-    flat = weights.transpose(1, 0, 2).reshape(weights.shape[1], -1)[:, :gates]
-    return state @ flat
+def _product(state: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """state times the packed weights of a direction."""
+    tiles, hidden, gates, _ = weights.shape
+    flat = weights.transpose(1, 2, 0, 3).reshape(hidden, gates, tiles * TILE)[:, :, :hidden]
+    return state @ flat.reshape(hidden, gates * hidden)
 
 
 # One step of each cell: (attrs, arguments by name, gates' share of x, h, c) -> (h, c)
@@ -48,21 +59,22 @@ def _product(state: np.ndarray, weights: np.ndarray, gates: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Step:
-    """What a step is evaluated with."""
+    """What a step of a direction is evaluated with."""
 
     attrs: Attrs
+    activations: tuple[activation.Chosen, ...]
     args: Mapping[str, np.ndarray]
 
     def activate(self, index: int, value: np.ndarray, clip: bool = True) -> np.ndarray:
         if clip and self.attrs.clip is not None:
             value = np.clip(value, -self.attrs.clip, self.attrs.clip).astype(value.dtype)
-        return activation.reference(self.attrs.activations[index], value)
+        return activation.reference(self.activations[index], value)
 
     def rnn(self, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.activate(0, x + _product(h, self.args["weights"], x.shape[1])), c
+        return self.activate(0, x + _product(h, self.args["weights"])), c
 
     def lstm(self, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        gates = x + _product(h, self.args["weights"], x.shape[1])
+        gates = x + _product(h, self.args["weights"])
         input_, output, forget, fresh = np.split(gates, 4, axis=1)
         none = np.zeros(3 * h.shape[1], x.dtype)
         input_weight, output_weight, forget_weight = np.split(self.args.get("peephole", none), 3)
@@ -75,30 +87,50 @@ class _Step:
 
     def gru(self, x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         hidden = h.shape[1]
-        gates = x[:, : 2 * hidden] + _product(h, self.args["weights"], 2 * hidden)
+        sums = _product(h, self.args["weights"])
+        gates = x[:, : 2 * hidden] + sums[:, : 2 * hidden]
         update, reset = self.activate(0, gates[:, :hidden]), self.activate(0, gates[:, hidden:])
         if self.attrs.linear_before_reset:
-            inner = reset * (_product(h, self.args["hidden_weights"], hidden) + self.args.get("bias", 0))
+            inner = reset * (sums[:, 2 * hidden :] + self.args.get("bias", 0))
         else:
-            inner = _product(reset * h, self.args["hidden_weights"], hidden)
+            inner = _product(reset * h, self.args["hidden_weights"])
         return (1 - update) * self.activate(1, x[:, 2 * hidden :] + inner) + update * h, c
 
 
+#: Arguments without a part for each direction.
+_SHARED = ("x", "lengths")
+
+
 def _evaluate(name: str, attrs: Attrs, args: Mapping[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    directions = len(attrs.reversals)
+    count = len(attrs.activations) // directions
+    results = []
+    for direction, part in enumerate(np.split(args["x"], directions, axis=2)):
+        own = {role: array if role in _SHARED else array[direction] for role, array in args.items()}
+        activations = attrs.activations[direction * count : (direction + 1) * count]
+        step = _Step(attrs, activations, {**own, "x": part})
+        results.append(_evaluate_direction(name, step, attrs.reversals[direction]))
+    y, h, c = zip(*results, strict=True)
+    states = (np.stack(h), np.stack(c)) if name == "nn.lstm" else (np.stack(h),)
+    return (np.stack(y, axis=1), *states)
+
+
+def _evaluate_direction(name: str, cell: _Step, reverse: bool) -> tuple[np.ndarray, ...]:
+    args = cell.args
     x, hidden = args["x"], args["weights"].shape[1]
     steps, batch, _ = x.shape
-    step: Callable[..., tuple[np.ndarray, np.ndarray]] = getattr(_Step(attrs, args), name.removeprefix("nn."))
+    step: Callable[..., tuple[np.ndarray, np.ndarray]] = getattr(cell, name.removeprefix("nn."))
     h, c = (args.get(f"initial_{state}", np.zeros((batch, hidden), x.dtype)) for state in "hc")
     lengths = np.minimum(args["lengths"], steps) if "lengths" in args else np.full(batch, steps)
     y = np.zeros((steps, batch, hidden), x.dtype)
     for time in range(steps):
         (rows,) = np.nonzero(time < lengths)
-        at = lengths[rows] - 1 - time if attrs.reverse else time
+        at = lengths[rows] - 1 - time if reverse else time
         new_h, new_c = step(x[at, rows], h[rows], c[rows])
         h, c = h.copy(), c.copy()
         h[rows], c[rows] = new_h, new_c
         y[at, rows] = new_h
-    return (y, h, c) if name == "nn.lstm" else (y, h)
+    return y, h, c
 
 
 def _arguments(attrs: Attrs, weights: Sequence[str], args: Sequence[Any]) -> dict[str, Any]:
@@ -110,52 +142,62 @@ def _check(name: str, what: str, type_: TensorType, shape: Sequence[Dimension], 
         raise CompileError(f"{name}: {what} is {type_}", expected=str(TensorType(tuple(shape), dtype)))
 
 
-def _define(
-    name: str, gates: int, weights: Mapping[str, int], optional: Sequence[str], activations: int, **attributes: Any
-) -> None:
+def _weights(name: str, attrs: Attrs) -> dict[str, int]:
+    """The arguments with weights, and for how many gates each is."""
+    if name == "nn.gru" and not attrs.linear_before_reset:
+        return {"weights": 2, "hidden_weights": 1}  # update and reset gate; hidden gate
+    return {"weights": GATES[name]}
+
+
+def _define(name: str, optional: Sequence[str], activations: int, **attributes: Any) -> None:
     """Register a cell.
 
     Parameters
     ----------
-    gates : int
-        How many gates x has.
-    weights : mapping
-        Names of the weights' arguments, and for how many gates each is.
     optional : sequence of str
         The optional arguments that the cell may have.
     activations : int
-        How many activation functions it has.
+        How many activation functions it has in each direction.
     """
+    gates = GATES[name]
 
     def relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         if not set(attrs.optional) <= set(optional) or len(set(attrs.optional)) != len(attrs.optional):
             raise CompileError(f"{name}: optional arguments {attrs.optional}", expected=f"some of {tuple(optional)}")
+        if attrs.reversals not in ((False,), (True,), (False, True)):
+            raise CompileError(f"{name}: reversals {attrs.reversals}", expected="(0), (1) or (0, 1)")
+        weights, directions = _weights(name, attrs), len(attrs.reversals)
         count = 1 + len(weights) + len(attrs.optional)
         types = _arguments(attrs, tuple(weights), tensors(name, args, count))
-        if len(attrs.activations) != activations:
-            raise CompileError(f"{name}: {len(attrs.activations)} activations", expected=str(activations))
+        if len(attrs.activations) != activations * directions:
+            raise CompileError(f"{name}: {len(attrs.activations)} activations", expected=str(activations * directions))
         x, first = types["x"], types["weights"]
         check_dtype(name, x.dtype, ("float32", "float64"))
-        if x.rank != 3 or first.rank != 3 or not first.is_static:
+        if x.rank != 3 or first.rank != 5 or not first.is_static:
             raise CompileError(f"{name} of {x} with weights {first}", expected="steps, batch, gates; packed weights")
-        steps, batch, hidden = x.shape[0], x.shape[1], first.shape[1]
-        _check(name, "x", x, (steps, batch, gates * hidden), x.dtype)
+        steps, batch, hidden = x.shape[0], x.shape[1], first.shape[2]
+        _check(name, "x", x, (steps, batch, directions * gates * hidden), x.dtype)
         for role, part in weights.items():
-            _check(name, role, types[role], (-(-part * hidden // TILE), hidden, TILE), x.dtype)
-        shapes: dict[str, tuple[Dimension, ...]] = {"peephole": (3 * hidden,), "bias": (hidden,), "lengths": (batch,)}
+            _check(name, role, types[role], (directions, -(-hidden // TILE), hidden, part, TILE), x.dtype)
+        state = (directions, batch, hidden)
+        shapes: dict[str, tuple[Dimension, ...]] = {
+            "peephole": (directions, 3 * hidden),
+            "bias": (directions, hidden),
+            "lengths": (batch,),
+        }
         for role in attrs.optional:
             dtype = "int32" if role == "lengths" else x.dtype
-            _check(name, role, types[role], shapes.get(role, (batch, hidden)), dtype)
-        state = TensorType((batch, hidden), x.dtype)
-        return TupleType((TensorType((steps, batch, hidden), x.dtype), *[state] * (2 if name == "nn.lstm" else 1)))
+            _check(name, role, types[role], shapes.get(role, state), dtype)
+        last = [TensorType(state, x.dtype)] * (2 if name == "nn.lstm" else 1)
+        return TupleType((TensorType((steps, *state), x.dtype), *last))
 
     def reference(attrs: Attrs, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        return _evaluate(name, attrs, _arguments(attrs, tuple(weights), arrays))
+        return _evaluate(name, attrs, _arguments(attrs, tuple(_weights(name, attrs)), arrays))
 
     def source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> CSource:
-        return kernel(name, symbol, attrs, _arguments(attrs, tuple(weights), args), results)
+        return kernel(name, symbol, attrs, _arguments(attrs, tuple(_weights(name, attrs)), args), results)
 
-    common = {"activations": REQUIRED, "reverse": False, "clip": None, "optional": ()}
+    common = {"activations": REQUIRED, "reversals": (False,), "clip": None, "optional": ()}
     register(
         Op(
             name,
@@ -164,18 +206,11 @@ def _define(
             reference,
             source=source,
             attributes={**common, **attributes},
-            multiply_adds=lambda attrs, args, results: results[0].size * gates * results[0].shape[2],
+            multiply_adds=lambda attrs, args, results: results[0].size * gates * results[0].shape[3],
         )
     )
 
 
-_define("nn.rnn", 1, {"weights": 1}, ("initial_h", "lengths"), 1)
-_define("nn.lstm", 4, {"weights": 4}, ("initial_h", "initial_c", "peephole", "lengths"), 3, input_forget=False)
-_define(
-    "nn.gru",
-    3,
-    {"weights": 2, "hidden_weights": 1},  # update and reset gate; hidden gate
-    ("initial_h", "bias", "lengths"),
-    2,
-    linear_before_reset=False,
-)
+_define("nn.rnn", ("initial_h", "lengths"), 1)
+_define("nn.lstm", ("initial_h", "initial_c", "peephole", "lengths"), 3, input_forget=False)
+_define("nn.gru", ("initial_h", "bias", "lengths"), 2, linear_before_reset=False)

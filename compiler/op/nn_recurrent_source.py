@@ -1,8 +1,12 @@
 """C kernels of the recurrent cells.
 
+A kernel runs once for each step (`CSource.rounds`); its tasks are tiles of hidden units, all directions' tiles one
+after the other. A task computes the new states of its units from all states of the step before, which lie in the
+output, so that tasks need not wait for each other. Steps go through the tiles to and fro: what was read last is still
+in the cache.
+
 In the texts ``@`` stands for the kernel's symbol. What is declared in a kernel's outermost block ends with an
-underscore, since its last parameters have the names of the model's symbolic dimensions. The states live in the outputs
-that give the last states.
+underscore, since its last parameters have the names of the model's symbolic dimensions.
 """
 
 from __future__ import annotations
@@ -11,77 +15,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 
-from ..relay.dimension import Dimension
+from ..relay.dimension import Dimension, maximum
 from ..relay.expr import Attrs
 from ..relay.types import TensorType
 from . import nn_recurrent_activation as activation
 from .base import CSource
 from .c_source import PROLOGUE, dimension_text, parameters
+from .nn_recurrent_product import TILE, product_source
 
-#: Columns of a tile of packed weights: two AVX or four NEON registers.
-TILE = 16
+_COPY = """\
+/* Units of a tile: all, or those that the last one has, to a whole tile, or from one. */
+static inline void @_copy(@_real *restrict to, const @_real *restrict from, int32_t width) {
+  if (width == $tile) {
+    memcpy(to, from, $tile * sizeof(@_real));
+  } else {
+    for (int32_t j = 0; j < $tile; ++j) to[j] = j < width ? from[j] : 0;
+  }
+}
 
-# Four rows share each load of weights; a single row takes four of its elements at once, since one alone would wait for
-# the additions. Either way the 64 sums stay in registers: 100 GFLOP/s on one Zen 4 core with clang, 60 to 100 with gcc.
-_PRODUCT = """\
-/* sums[row][column] += sum over k of state[row][k] * weights[column / 16][k][column % 16] */
-static void @_product(@_real *restrict sums, const @_real *restrict state, const @_real *restrict weights,
-                      int32_t rows, int32_t hidden, int32_t columns) {
-  for (int32_t column = 0; column < columns; column += 16) {
-    const @_real *restrict tile = weights + (int64_t)column * hidden;
-    int32_t row = 0;
-    for (; row + 4 <= rows; row += 4) {
-      @_real *restrict out = sums + (int64_t)row * columns + column;
-      const @_real *restrict in = state + (int64_t)row * hidden;
-      const int64_t down = columns, next = hidden;
-      @_real sum0[16], sum1[16], sum2[16], sum3[16];
-      for (int32_t j = 0; j < 16; ++j) {
-        sum0[j] = out[j];
-        sum1[j] = out[down + j];
-        sum2[j] = out[2 * down + j];
-        sum3[j] = out[3 * down + j];
-      }
-      for (int32_t k = 0; k < hidden; ++k) {
-        const @_real value0 = in[k], value1 = in[next + k], value2 = in[2 * next + k], value3 = in[3 * next + k];
-        const @_real *restrict weight = tile + (int64_t)k * 16;
-        for (int32_t j = 0; j < 16; ++j) {
-          const @_real factor = weight[j];
-          sum0[j] += value0 * factor;
-          sum1[j] += value1 * factor;
-          sum2[j] += value2 * factor;
-          sum3[j] += value3 * factor;
-        }
-      }
-      for (int32_t j = 0; j < 16; ++j) {
-        out[j] = sum0[j];
-        out[down + j] = sum1[j];
-        out[2 * down + j] = sum2[j];
-        out[3 * down + j] = sum3[j];
-      }
-    }
-    for (; row < rows; ++row) {
-      @_real *restrict out = sums + (int64_t)row * columns + column;
-      const @_real *restrict in = state + (int64_t)row * hidden;
-      @_real sum0[16], sum1[16], sum2[16], sum3[16];
-      int32_t k = 0;
-      for (int32_t j = 0; j < 16; ++j) {
-        sum0[j] = out[j];
-        sum1[j] = sum2[j] = sum3[j] = 0;
-      }
-      for (; k + 4 <= hidden; k += 4) {
-        const @_real value0 = in[k], value1 = in[k + 1], value2 = in[k + 2], value3 = in[k + 3];
-        const @_real *restrict weight = tile + (int64_t)k * 16;
-        for (int32_t j = 0; j < 16; ++j) {
-          sum0[j] += value0 * weight[j];
-          sum1[j] += value1 * weight[16 + j];
-          sum2[j] += value2 * weight[32 + j];
-          sum3[j] += value3 * weight[48 + j];
-        }
-      }
-      for (; k < hidden; ++k)
-        for (int32_t j = 0; j < 16; ++j) sum0[j] += in[k] * tile[(int64_t)k * 16 + j];
-      for (int32_t j = 0; j < 16; ++j) out[j] = (sum0[j] + sum1[j]) + (sum2[j] + sum3[j]);
-    }
+static inline void @_store(@_real *restrict to, const @_real *restrict from, int32_t width) {
+  if (width == $tile) {
+    memcpy(to, from, $tile * sizeof(@_real));
+  } else {
+    for (int32_t j = 0; j < width; ++j) to[j] = from[j];
   }
 }
 
@@ -95,157 +51,228 @@ static inline @_real @_clip(@_real x) {
 
 """
 
-_RNN_UPDATE = """\
-static void @_update(const @_real *restrict sums, @_real *restrict state, @_real *restrict out) {
-  for (int32_t j = 0; j < $hidden; ++j) state[j] = out[j] = @_activation0($clip(sums[j]));
+# What is done for the units of a tile, with the sums and x of all gates (`gap` apart), further weights, and the states
+# before. It is done in two parts: ``gates``, all that can be told at once, into the sums; and ``update``, what waits
+# for it. Each goes over several rows or tiles, so that these wait for elementary functions together.
+
+_RNN = """\
+static inline void @_update$number(const @_real *restrict sums, const @_real *restrict x, @_real *restrict out) {
+  for (int32_t j = 0; j < $tile; ++j) out[j] = $activation0($clip(x[j] + sums[j]));
 }
 
 """
 
-_LSTM_UPDATE = """\
-static void @_update(const @_real *restrict sums, const @_real *restrict peephole, @_real *restrict state,
-                     @_real *restrict cell, @_real *restrict out) {
-  for (int32_t j = 0; j < $hidden; ++j) {
-    const @_real input = @_activation0($clip($input));
+_LSTM = """\
+static inline void @_gates$number(@_real *restrict sums, const @_real *restrict x, int64_t gap,
+                                  const @_real *restrict peephole, const @_real *restrict cell) {
+  for (int32_t j = 0; j < $tile; ++j) {
+    const @_real input = $activation0($clip(x[j] + sums[j]$input));
     const @_real forget = $forget;
-    const @_real kept = forget * cell[j] + input * @_activation1($clip(sums[3 * $hidden + j]));
-    const @_real output = @_activation0($clip($output));
-    cell[j] = kept;
-    state[j] = out[j] = output * @_activation2(kept);
+    const @_real kept = forget * cell[j] + input * $activation1($clip(x[3 * gap + j] + sums[3 * $tile + j]));
+    sums[$tile + j] = $activation0($clip(x[gap + j] + sums[$tile + j]$output));
+    sums[j] = kept;
   }
   (void)peephole;
+}
+
+static inline void @_update$number(const @_real *restrict sums, @_real *restrict out) {
+  for (int32_t j = 0; j < $tile; ++j) out[j] = sums[$tile + j] * $activation2(sums[j]);
 }
 
 """
 
 _GRU_RESET = """\
-static void @_reset(const @_real *restrict sums, const @_real *restrict state, @_real *restrict product) {
-  for (int32_t j = 0; j < $hidden; ++j) product[j] = @_activation0($clip(sums[$hidden + j])) * state[j];
+static inline void @_gates$number(@_real *restrict sums, const @_real *restrict x, int64_t gap,
+                                  const @_real *restrict state) {
+  for (int32_t j = 0; j < $tile; ++j) {
+    sums[j] = $activation0($clip(x[j] + sums[j]));
+    sums[$tile + j] = $activation0($clip(x[gap + j] + sums[$tile + j])) * state[j];
+  }
 }
 
 """
 
 _GRU_UPDATE = """\
-/* inner: what the hidden gate's activation takes, without the reset gate where that comes after the product */
-static void @_update(const @_real *restrict sums, const @_real *restrict x, const @_real *restrict inner,
-                     @_real *restrict state, @_real *restrict out) {
-  for (int32_t j = 0; j < $hidden; ++j) {
-    const @_real update = @_activation0($clip(sums[j]));
-    const @_real fresh = @_activation1($clip($fresh));
-    state[j] = out[j] = (1 - update) * fresh + update * state[j];
+static inline void @_update$number(const @_real *restrict sums, const @_real *restrict x,
+                                   const @_real *restrict update, const @_real *restrict state, @_real *restrict out) {
+  for (int32_t j = 0; j < $tile; ++j) {
+    const @_real fresh = $activation1($clip(x[j] + sums[j]));
+    out[j] = (1 - update[j]) * fresh + update[j] * state[j];
   }
-  (void)x;
 }
 
 """
 
-_KERNEL = """\
-int32_t @($parameters) {
+_GRU_LATE = """\
+static inline void @_gates$number(@_real *restrict sums, const @_real *restrict x, int64_t gap,
+                                  const @_real *restrict bias) {
+  for (int32_t j = 0; j < $tile; ++j) {
+    const @_real reset = $activation0($clip(x[gap + j] + sums[$tile + j]));
+    sums[$tile + j] = x[2 * gap + j] + reset * (sums[2 * $tile + j] + bias[j]);
+    sums[j] = $activation0($clip(x[j] + sums[j]));
+  }
+}
+
+static inline void @_update$number(const @_real *restrict sums, const @_real *restrict state, @_real *restrict out) {
+  for (int32_t j = 0; j < $tile; ++j) {
+    out[j] = (1 - sums[j]) * $activation1($clip(sums[$tile + j])) + sums[j] * state[j];
+  }
+}
+
+"""
+
+_PHASE = """\
+int32_t @$suffix($parameters, int32_t round, int32_t begin, int32_t end) {
+  enum { most_ = @_product${gates}_most, entries_ = most_ == 1 ? 1 : most_ + 8 };
   const int32_t steps_ = $steps, batch_ = $batch;
-  @_real *restrict sums_ = (@_real *)workspace_;
+  const int32_t blocks_ = (batch_ + most_ - 1) / most_;
+  const int32_t chunk_ = blocks_ == 0 ? 1 : (batch_ + blocks_ - 1) / blocks_;
+  struct {
+    int32_t at, row, direction, first;
+  } list_[entries_];
+  @_real sums_[entries_ * $gates * $tile];
+  int32_t filled_ = 0;
+$arrays
+  for (int32_t index = begin; index < end; ++index) {
+    const int32_t task = round % 2 == 0 ? index : begin + end - 1 - index;
+    const int32_t direction = task / $tiles, first = task % $tiles * $tile;
+    const @_real *restrict tile = $weights + (int64_t)task * $tile_size;
 $begin
-  for (int32_t step = 0; step < steps_; ++step) {
-    for (int32_t row = 0; row < batch_; ++row) {
-      $at
-      const @_real *restrict x = x_ + ((int64_t)at * batch_ + row) * $gates;
-$load
-    }
-    @_product(sums_, h_, weights_, batch_, $hidden, $columns);
-$products
-    for (int32_t row = 0; row < batch_; ++row) {
-      $at
-      const @_real *restrict sums = sums_ + (int64_t)row * $columns;
-      @_real *restrict state = h_ + (int64_t)row * $hidden;
-      @_real *restrict out = y_ + ((int64_t)at * batch_ + row) * $hidden;
-$update
+    if (round >= steps_) continue; /* no steps: the last states are the first ones */
+    for (int32_t row = 0; row < batch_;) {
+      const @_real *states[most_];
+      int32_t count = 0;
+      for (; row < batch_ && count < chunk_; ++row) {
+$take
+        list_[filled_ + count].at = at;
+        list_[filled_ + count].row = row;
+        list_[filled_ + count].direction = direction;
+        list_[filled_ + count].first = first;
+        states[count++] = $states;
+      }
+      if (count > 0) {
+        for (int32_t i = count; i < most_; ++i) states[i] = states[0];
+        $product
+        filled_ += count;
+      }
+      /* what was collected is finished when no more fits, and at the end */
+      if (filled_ + most_ <= entries_ && (index + 1 < end || row < batch_)) continue;
+$finish
+      filled_ = 0;
     }
   }
   return 0;
 }
+
 """
+
+_PART = """\
+      for (int32_t i = 0; i < filled_; ++i) {
+        const int32_t first = list_[i].first, width = $width;
+        const int64_t line = (int64_t)list_[i].direction * batch_ + list_[i].row, unit = line * $hidden + first;
+        const @_real *x = x_ + (((int64_t)list_[i].at * batch_ + list_[i].row) * $directions + list_[i].direction) *
+                          $x_part + $first_gate * $hidden + first;
+        @_real *sums = sums_ + i * $gates * $tile;
+        const int64_t gap = width == $tile ? $hidden : $tile;
+        @_real padded[$gates * $tile];
+        if (width < $tile) {
+          for (int32_t gate = 0; gate < $gates; ++gate) @_copy(padded + gate * $tile, x + gate * $hidden, width);
+          x = padded;
+        }
+$statements
+        (void)gap, (void)line, (void)unit, (void)x, (void)sums;
+      }
+"""
+
+#: Of the phases with results: the new states, to where the next step and the caller look for them.
+_STORE = [
+    "@_store(y_ + ((int64_t)list_[i].at * $directions * batch_ + line) * $hidden + first, out, width);",
+    "@_store(h_ + unit, out, width);",
+]
 
 
 @dataclass(frozen=True)
-class _Cell:
-    """What is special about a cell: C functions, and statements at places of the kernel.
+class _Phase:
+    """What is special about a phase.
 
     Attributes
     ----------
-    functions : str
-    update : str
-        For a row: from its sums, its new state and output.
-    first : int
-        How many elements of x the first product's sums begin with.
-    begin, load, products : sequences of str
-        At the start; for a row before the products; after the first product.
-    scratch : int
-        Elements of scratch memory for a row, besides the first product's sums.
+    weights : str
+        The argument with the weights.
+    gates, first_gate : int
+        How many gates these have, and which is the first of them in x.
+    states : str
+        What the product takes: ``h`` or ``reset``.
+    parts : sequence of sequence of str
+        Statements of each part, for a row. ``&`` stands for the functions of the entry's direction.
     """
 
-    functions: str
-    update: str
-    first: int
-    begin: Sequence[str] = ()
-    load: Sequence[str] = ()
-    products: Sequence[str] = ()
-    scratch: int = 0
+    weights: str
+    gates: int
+    first_gate: int
+    states: str
+    parts: Sequence[Sequence[str]]
 
 
-def _rnn(attrs: Attrs, args: Mapping[str, TensorType], hidden: int, columns: int) -> _Cell:
-    return _Cell(_RNN_UPDATE, "@_update(sums, state, out);", hidden)
+def _load(name: str, source: str) -> list[str]:
+    """An array with the units of a tile."""
+    return [f"@_real {name}[$tile] = {{0}};", f"@_copy({name}, {source}, width);"]
 
 
-def _lstm(attrs: Attrs, args: Mapping[str, TensorType], hidden: int, columns: int) -> _Cell:
+def _shared(name: str, count: int) -> list[str]:
+    """An array with the weights of the tile's units, a line for each gate."""
+    lines = [f"@_real {name}[{count} * $tile] = {{0}};"]
+    for gate in range(count):
+        source = f"{name}_ + ((int64_t)list_[i].direction * {count} + {gate}) * $hidden + first"
+        lines.append(f"@_copy({name} + {gate} * $tile, {source}, width);")
+    return lines
+
+
+def _finish(call: str) -> list[str]:
+    return ["@_real out[$tile];", call, *_STORE]
+
+
+def _rnn(attrs: Attrs, args: Mapping[str, TensorType]) -> tuple[str, list[_Phase]]:
+    return _RNN, [_Phase("weights_", 1, 0, "h", [_finish("&update(sums, x, out);")])]
+
+
+def _lstm(attrs: Attrs, args: Mapping[str, TensorType]) -> tuple[str, list[_Phase]]:
     def peephole(gate: int, cell: str) -> str:
-        return f" + peephole[{gate * hidden} + j] * {cell}" if "peephole" in args else ""
+        return f" + peephole[{gate * TILE} + j] * {cell}" if "peephole" in args else ""
 
-    clip = "@_clip" if attrs.clip is not None else ""
-    functions = Template(_LSTM_UPDATE).safe_substitute(
-        input=f"sums[j]{peephole(0, 'cell[j]')}",
-        output=f"sums[{hidden} + j]{peephole(1, 'kept')}",
-        forget="1 - input"
-        if attrs.input_forget
-        else f"@_activation0({clip}(sums[{2 * hidden} + j]{peephole(2, 'cell[j]')}))",
+    forget = f"$activation0($clip(x[2 * gap + j] + sums[2 * $tile + j]{peephole(2, 'cell[j]')}))"
+    functions = Template(_LSTM).safe_substitute(
+        input=peephole(0, "cell[j]"),
+        output=peephole(1, "kept"),
+        forget="1 - input" if attrs.input_forget else forget,
     )
-    weights = "peephole_" if "peephole" in args else "sums"
-    update = f"@_update(sums, {weights}, state, c_ + (int64_t)row * {hidden}, out);"
-    return _Cell(functions, update, 4 * hidden, [_initial_state("c", args, hidden)])
-
-
-def _gru(attrs: Attrs, args: Mapping[str, TensorType], hidden: int, columns: int) -> _Cell:
-    tiles = args["hidden_weights"].shape[0]
-    assert isinstance(tiles, int)
-    width = TILE * tiles
-    inner, size = f"inner_ + (int64_t)row * {width}", f"{hidden} * sizeof(@_real)"
-    update = f"@_update(sums, x_ + ((int64_t)at * batch_ + row) * {3 * hidden} + {2 * hidden}, {inner}, state, out);"
-    begin = [f"@_real *restrict inner_ = sums_ + (int64_t)batch_ * {columns};"]
-    if attrs.linear_before_reset:
-        functions = Template(_GRU_UPDATE).safe_substitute(
-            fresh=f"x[j] + @_activation0($clip(sums[{hidden} + j])) * inner[j]"
-        )
-        load = f"memcpy({inner}, bias_, {size});" if "bias" in args else f"memset({inner}, 0, {size});"
-        products = [f"@_product(inner_, h_, hidden_weights_, batch_, {hidden}, {width});"]
-        return _Cell(functions, update, 2 * hidden, begin, [load], products, width)
-    begin.append(f"@_real *restrict reset_ = inner_ + (int64_t)batch_ * {width};")
-    row = f"(int64_t)row * {hidden}"
-    products = [
-        "for (int32_t row = 0; row < batch_; ++row)",
-        f"  @_reset(sums_ + (int64_t)row * {columns}, h_ + {row}, reset_ + {row});",
-        f"@_product(inner_, reset_, hidden_weights_, batch_, {hidden}, {width});",
+    gates = [
+        *(_shared("peephole", 3) if "peephole" in args else []),
+        *_load("cell", "c_ + unit"),
+        f"&gates(sums, x, gap, {'peephole' if 'peephole' in args else 'x'}, cell);",
+        "@_store(c_ + unit, sums, width);",
     ]
-    functions = _GRU_RESET + Template(_GRU_UPDATE).safe_substitute(fresh="inner[j]")
-    load = f"memcpy({inner}, x + {2 * hidden}, {size});"
-    return _Cell(functions, update, 2 * hidden, begin, [load], products, width + hidden)
+    return functions, [_Phase("weights_", 4, 0, "h", [gates, _finish("&update(sums, out);")])]
+
+
+def _gru(attrs: Attrs, args: Mapping[str, TensorType]) -> tuple[str, list[_Phase]]:
+    state = _load("state", "h_ + unit")
+    if attrs.linear_before_reset:
+        bias = _shared("bias", 1) if "bias" in args else ["const @_real bias[$tile] = {0};"]
+        parts = [[*bias, "&gates(sums, x, gap, bias);"], [*state, *_finish("&update(sums, state, out);")]]
+        return _GRU_LATE, [_Phase("weights_", 3, 0, "h", parts)]
+    reset = [
+        *state,
+        "&gates(sums, x, gap, state);",
+        "@_store(update_ + unit, sums, width);",
+        "@_store(reset_ + unit, sums + $tile, width);",
+    ]
+    update = [*state, *_load("update", "update_ + unit"), *_finish("&update(sums, x, update, state, out);")]
+    phases = [_Phase("weights_", 2, 0, "h", [reset]), _Phase("hidden_weights_", 1, 2, "reset", [update])]
+    return _GRU_RESET + _GRU_UPDATE, phases
 
 
 _CELLS = {"nn.rnn": _rnn, "nn.lstm": _lstm, "nn.gru": _gru}
-
-
-def _initial_state(name: str, args: Mapping[str, TensorType], hidden: int) -> str:
-    size = f"(size_t)batch_ * {hidden} * sizeof(@_real)"
-    if f"initial_{name}" in args:
-        return f"memcpy({name}_, initial_{name}_, {size});"
-    return f"memset({name}_, 0, {size});"
 
 
 def kernel(
@@ -259,42 +286,150 @@ def kernel(
         Types of the arguments by their names.
     """
     x, weights = args["x"], args["weights"]
-    steps, batch, gates = x.shape
-    tiles, hidden, _ = weights.shape
-    assert isinstance(tiles, int) and isinstance(hidden, int)
-    columns = tiles * TILE
-    cell = _CELLS[name](attrs, args, hidden, columns)
-    scratch = columns + cell.scratch
-    # What fills the last tile, and rows that have ended, are summed over too.
-    begin = [f"memset(workspace_, 0, (size_t)batch_ * {scratch} * sizeof(@_real));", _initial_state("h", args, hidden)]
-    guard, last = "", "steps_"
-    if "lengths" in args:
-        begin.append(f"memset(y_, 0, (size_t)steps_ * batch_ * {hidden} * sizeof(@_real));")
-        guard, last = (
-            "if (step >= lengths_[row]) continue;\n      ",
-            "(lengths_[row] < steps_ ? lengths_[row] : steps_)",
-        )
-    outputs = dict(zip(("y_", "h_", "c_"), results, strict=False))
-    text = _CLIP * (attrs.clip is not None) + _PRODUCT + cell.functions + _KERNEL
-    text = Template(text).substitute(
-        limit=repr(attrs.clip),
-        clip="@_clip" if attrs.clip is not None else "",
-        parameters=parameters({f"{n}_": t for n, t in args.items()}, outputs, attrs, workspace="workspace_"),
-        steps=dimension_text(steps),
-        batch=dimension_text(batch),
-        gates=gates,
-        hidden=hidden,
-        columns=columns,
-        at=f"{guard}const int32_t at = {f'{last} - 1 - step' if attrs.reverse else 'step'};",
-        begin=_lines(2, [*begin, *cell.begin]),
-        load=_lines(6, [f"memcpy(sums_ + (int64_t)row * {columns}, x, {cell.first} * sizeof(@_real));", *cell.load]),
-        products=_lines(4, cell.products),
-        update=_lines(6, [cell.update]),
+    steps, batch, x_width = x.shape
+    directions, tiles, hidden = weights.shape[:3]
+    assert isinstance(tiles, int) and isinstance(hidden, int) and isinstance(x_width, int)
+    assert isinstance(directions, int)
+    functions, phases = _CELLS[name](attrs, args)
+    item = x.numpy_dtype.itemsize
+    state_size: Dimension = batch * (directions * hidden)
+    workspace = state_size * (2 * item) if len(phases) > 1 else 0
+    head = parameters(
+        {f"{n}_": t for n, t in args.items()},
+        dict(zip(("y_", "h_", "c_"), results, strict=False)),
+        attrs,
+        workspace="workspace_" if len(phases) > 1 else "",
     )
-    real = f"typedef {'float' if x.dtype == 'float32' else 'double'} @_real;\n\n"
-    functions = activation.FUNCTIONS[x.dtype] + activation.source(attrs.activations)
-    workspace: Dimension = batch * (scratch * x.numpy_dtype.itemsize)
-    return CSource(PROLOGUE + "\n" + (real + functions + text).replace("@", symbol), workspace)
+    common = {
+        "tile": TILE,
+        "hidden": hidden,
+        "tiles": tiles,
+        "directions": directions,
+        "steps": dimension_text(steps),
+        "batch": dimension_text(batch),
+        "parameters": head,
+        "width": TILE if hidden % TILE == 0 else f"{hidden} - first < {TILE} ? {hidden} - first : {TILE}",
+        "x_part": x_width // directions,
+        "limit": repr(attrs.clip),
+        "clip": "@_clip" if attrs.clip is not None else "",
+    }
+    text = f"typedef {'float' if x.dtype == 'float32' else 'double'} @_real;\n\n"
+    text += activation.FUNCTIONS[x.dtype] + activation.source(attrs.activations)
+    text += (_CLIP if attrs.clip is not None else "") + _COPY
+    kinds = _kinds(attrs.activations, directions)
+    for number, first in enumerate(kinds):
+        chosen = {f"activation{i}": f"@_activation{first + i}" for i in range(len(attrs.activations) // directions)}
+        text += Template(functions).safe_substitute(number=number, **chosen)
+    for gates in sorted({phase.gates for phase in phases}):
+        text += product_source(f"@_product{gates}", gates, hidden, item, batch, "lengths" in args)
+    scratch = state_size if len(phases) > 1 else 0
+    for index, phase in enumerate(phases):
+        text += _phase_text(phase, index, attrs, args, len(kinds), scratch, len(results) == 3)
+    text = Template(text).substitute(common)
+    rounds = maximum(steps, 1)  # without steps there still are the last states
+    tasks = (directions * tiles,) * len(phases)
+    return CSource(PROLOGUE + "\n" + text.replace("@", symbol), workspace, tasks, rounds)
+
+
+def _kinds(activations: Sequence[activation.Chosen], directions: int) -> list[int]:
+    """Where the functions of each direction begin among the activations; one where they are the same."""
+    count = len(activations) // directions
+    parts = [activations[start : start + count] for start in range(0, len(activations), count)]
+    return [0] if all(part == parts[0] for part in parts) else [count * number for number in range(directions)]
+
+
+def _phase_text(
+    phase: _Phase,
+    index: int,
+    attrs: Attrs,
+    args: Mapping[str, TensorType],
+    kinds: int,
+    scratch: Dimension,
+    cell: bool,
+) -> str:
+    """C of a phase.
+
+    Parameters
+    ----------
+    kinds : int
+        How many kinds of functions there are: 2 where each direction has its own.
+    scratch : Dimension
+        Elements of each of the two arrays in scratch memory; 0: there are none.
+    cell : bool
+        There is a cell's state.
+    """
+    line = "((int64_t)direction * batch_ + row) * $hidden"
+    reverse = {(False,): "", (True,): "1", (False, True): "direction == 1"}[attrs.reversals]
+    before = {"": "at - 1", "1": "at + 1"}.get(reverse, "(direction == 1 ? at + 1 : at - 1)")
+    states = f"y_ + (((int64_t){before}) * $directions * batch_ + (int64_t)direction * batch_ + row) * $hidden"
+    sums = f"sums_ + filled_ * {phase.gates} * $tile"
+    product = f"@_product{phase.gates}(tile, states, count, {sums});"
+    if phase.states == "reset":
+        states = f"reset_ + {line}"
+    elif "initial_h" in args:
+        states = f"round == 0 ? initial_h_ + {line} : {states}"
+    else:
+        states = f"round == 0 ? h_ : {states}"
+        zero = f"memset({sums}, 0, (size_t)count * {phase.gates} * $tile * sizeof(@_real));"
+        product = f"if (round == 0) {zero}\n        else {product}"
+    take, last = [], "steps_"
+    if "lengths" in args:
+        zero = f"@_store(y_ + (int64_t)round * $directions * batch_ * $hidden + {line} + first, nothing, width);"
+        take = [
+            "if (round >= lengths_[row]) {",
+            "  const @_real nothing[$tile] = {0};",
+            "  const int32_t width = $width;",
+            f"  {zero}",
+            "  continue;",
+            "}",
+        ]
+        last = "(lengths_[row] < steps_ ? lengths_[row] : steps_)"
+    backwards = f"{last} - 1 - round"
+    at = {"": "round", "1": backwards}.get(reverse, f"{reverse} ? {backwards} : round")
+    take.append(f"const int32_t at = {at};")
+    arrays = []
+    if scratch != 0:
+        arrays.append("@_real *restrict update_ = (@_real *)workspace_;")
+        arrays.append(f"@_real *restrict reset_ = update_ + {dimension_text(scratch)};")
+    parts = "".join(
+        Template(_PART).safe_substitute(statements=_lines(8, [_called(statement, kinds) for statement in part]))
+        for part in phase.parts
+    )
+    text = Template(_PHASE).safe_substitute(finish=parts.rstrip("\n"))
+    return Template(text).safe_substitute(
+        suffix=f"_phase{index}" if index else "",
+        weights=phase.weights,
+        gates=phase.gates,
+        first_gate=phase.first_gate,
+        tile_size=f"{phase.gates * TILE} * $hidden",
+        arrays=_lines(2, arrays),
+        begin=_lines(4, _first_states(args, cell) if index == 0 else []),
+        take=_lines(8, take),
+        states=states,
+        product=product,
+    )
+
+
+def _called(statement: str, kinds: int) -> str:
+    """A statement; a call of a function that each direction may have of its own begins with ``&``."""
+    if not statement.startswith("&"):
+        return statement
+    name, arguments = statement[1:].split("(", 1)
+    calls = [f"@_{name}{number}({arguments}" for number in range(kinds)]
+    return calls[0] if kinds == 1 else f"if (list_[i].direction == 0) {calls[0]}\n        else {calls[1]}"
+
+
+def _first_states(args: Mapping[str, TensorType], cell: bool) -> list[str]:
+    """Statements that give the units of a task their first states, before the first step."""
+    lines = ["for (int32_t row = 0; round == 0 && row < batch_; ++row) {"]
+    lines.append("  const int64_t unit = ((int64_t)direction * batch_ + row) * $hidden + first;")
+    lines.append("  const int32_t width = $width;")
+    for state in ("h", "c") if cell else ("h",):
+        if f"initial_{state}" in args:
+            lines.append(f"  @_store({state}_ + unit, initial_{state}_ + unit, width);")
+        else:
+            lines.append(f"  memset({state}_ + unit, 0, (size_t)width * sizeof(@_real));")
+    return [*lines, "}"]
 
 
 def _lines(spaces: int, lines: Sequence[str]) -> str:

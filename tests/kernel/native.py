@@ -49,6 +49,10 @@ class Graph:
     def __call__(self, op: str, *args: Atom, **attrs: Any) -> Any:
         return self._builder.call(op, *args, **attrs)
 
+    def get_item(self, value: Atom, index: int) -> Atom:
+        """One of several results."""
+        return self._builder.get_item(value, index)
+
     def input(self, *shape: int | str | Dim, dtype: str = "float32") -> Atom:
         """A parameter; names are symbols."""
         dims = tuple(Dim.symbol(d) if isinstance(d, str) else d for d in shape)
@@ -154,8 +158,8 @@ def _is_written_in_c(function: Function) -> bool:
     return any(relay_op.get(str(c.op)).source is not None for c in calls)
 
 
-def link(kernels: Sequence[Compiled], folder: Path) -> ctypes.CDLL:
-    """All kernels in one shared library."""
+def link(kernels: Sequence[Compiled], folder: Path, flags: Sequence[str] = ()) -> ctypes.CDLL:
+    """All kernels in one shared library; `flags` are for those in C."""
     inputs = []
     for index, compiled in enumerate(kernels):
         kernel = compiled.kernel
@@ -165,7 +169,7 @@ def link(kernels: Sequence[Compiled], folder: Path) -> ctypes.CDLL:
         else:
             path.write_bytes(kernel.object_code)
         inputs.append(path.name)
-    command = [*COMPILER, *_C_FLAGS, "-shared", "-o", "kernels.so", *inputs, "-lm"]
+    command = [*COMPILER, *_C_FLAGS, *flags, "-shared", "-o", "kernels.so", *inputs, "-lm"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return ctypes.CDLL(str(folder / "kernels.so"))
@@ -206,14 +210,15 @@ def run(library: ctypes.CDLL, compiled: Compiled, arrays: Sequence[np.ndarray], 
     passed = [*inputs, *([] if kernel.inplace is not None else outputs), *workspaces]
     arguments: list[Any] = [m.pointer for m in passed]
     arguments += [ctypes.c_int32(dims[s]) for s in kernel.symbols]
-    for phase in kernel.phases:
+    rounds: list[tuple[int, ...]] = [()] if kernel.rounds is None else [(i,) for i in range(size(kernel.rounds))]
+    for number, phase in itertools.product(rounds, kernel.phases):
         function = getattr(library, phase.symbol)
         ranges: list[tuple[int, ...]] = [()]
         if phase.tasks is not None:
             tasks = size(phase.tasks)
             ranges = [r for r in ((tasks // 2, tasks), (0, tasks // 2)) if r[0] < r[1]]
         for part in ranges:
-            assert function(*arguments, *map(ctypes.c_int32, part)) == 0
+            assert function(*arguments, *map(ctypes.c_int32, (*number, *part))) == 0
     for index, (memory, array) in enumerate(zip(inputs, arrays, strict=True)):
         memory.check_margin(f"input {index}")
         same = bytes(memory.data) == in_memory(array).tobytes()

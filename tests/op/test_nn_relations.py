@@ -217,21 +217,23 @@ def test_local_response_normalization_over_no_channels() -> None:
 def test_recurrence() -> None:
     batch, hidden = N, 20
     gates = (("Sigmoid", 0.0, 0.0), ("Tanh", 0.0, 0.0), ("Tanh", 0.0, 0.0))
-    args = [tensor(H, batch, 4 * hidden), tensor(5, hidden, 16), tensor(batch, hidden), tensor(batch, dtype="int32")]
-    result = infer("nn.lstm", *args, activations=gates, optional=("initial_c", "lengths"))
-    assert tensor_fields(result) == (tensor(H, batch, hidden), tensor(batch, hidden), tensor(batch, hidden))
+    state, lengths = tensor(2, batch, hidden), tensor(batch, dtype="int32")
+    args = [tensor(H, batch, 8 * hidden), tensor(2, 2, hidden, 4, 16), state, lengths]
+    attrs = {"activations": gates * 2, "reversals": (False, True), "optional": ("initial_c", "lengths")}
+    assert tensor_fields(infer("nn.lstm", *args, **attrs)) == (tensor(H, 2, batch, hidden), state, state)
 
 
 def test_recurrence_of_the_wrong_types() -> None:
-    x, weights = tensor(7, 2, 8), tensor(1, 8, 16)
+    x, weights = tensor(7, 2, 8), tensor(1, 1, 8, 1, 16)
     assert len(tensor_fields(infer("nn.rnn", x, weights, activations=TANH))) == 2
-    message = error_of("nn.rnn", x, tensor(2, 8, 16), activations=TANH)
-    assert "nn.rnn: weights is Tensor[(2, 8, 16), float32]" in message
-    assert "expected: Tensor[(1, 8, 16), float32]" in message
-    message = error_of("nn.rnn", x, weights, tensor(2, 9), activations=TANH, optional=("initial_h",))
-    assert "nn.rnn: initial_h is Tensor[(2, 9), float32]" in message
-    message = error_of("nn.rnn", x, weights, tensor(24), activations=TANH, optional=("peephole",))
+    message = error_of("nn.rnn", x, tensor(1, 2, 8, 1, 16), activations=TANH)
+    assert "nn.rnn: weights is Tensor[(1, 2, 8, 1, 16), float32]" in message
+    assert "expected: Tensor[(1, 1, 8, 1, 16), float32]" in message
+    message = error_of("nn.rnn", x, weights, tensor(1, 2, 9), activations=TANH, optional=("initial_h",))
+    assert "nn.rnn: initial_h is Tensor[(1, 2, 9), float32]" in message
+    message = error_of("nn.rnn", x, weights, tensor(1, 24), activations=TANH, optional=("peephole",))
     assert "nn.rnn: optional arguments ('peephole',)" in message
+    assert "nn.rnn: reversals" in error_of("nn.rnn", x, weights, activations=TANH, reversals=(True, False))
     assert "nn.rnn: 2 activations" in error_of("nn.rnn", x, weights, activations=TANH * 2)
     assert "nn.rnn of float16" in error_of("nn.rnn", tensor(7, 2, 8, dtype="float16"), weights, activations=TANH)
 
