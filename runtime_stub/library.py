@@ -90,7 +90,7 @@ class Library:
     path : Path
         The shared library.
     threads : int
-        Threads of a run, the caller's among them.
+        Threads of a run, the caller's among them; 0: as many as processors that this process may use.
     weights : Path, numpy.ndarray or None
         Weights of a model that does not hold them itself: a file to map, or bytes. None looks for a file with the
         library's name and the extension ``.weights``.
@@ -181,9 +181,10 @@ class Library:
                 status = self._functions.onnxc_pool_create(self.threads, pool)
                 if status != abi.OK:
                     text = self.status_text(status)
-                    raise LoadError(f"{self.path}: cannot start {self.threads} threads: {text}")
+                    raise LoadError(f"{self.path}: cannot start {self.threads or 'its'} threads: {text}")
                 self._pool.append(pool[0])
-            return self._pool[0]
+                self.threads = pool[0].threads
+            return ffi.NULL if self.threads == 1 else self._pool[0]
 
     def after_fork(self) -> None:
         """In a child process: forget the threads, which only the parent has; the next run makes others."""

@@ -28,7 +28,8 @@ def load(
         A shared library made by onnxc.
     threads : int, optional
         How many threads a run may use, the caller's among them. Without it the environment variable
-        ``ONNXC_NUM_THREADS`` says so, and without that it is the number of processors that this process may use.
+        ``ONNXC_NUM_THREADS`` says so, and without that it is the number of processors that this process may use: of
+        all it is bound to, or fewer where a container's quota is the time of fewer.
     weights : str, path-like or numpy.ndarray, optional
         Only for a model compiled with external weights: the file, which is mapped into memory, or its bytes. Without
         it they are looked for beside the library, under its name with the extension ``.weights``.
@@ -57,6 +58,7 @@ def load(
 
 
 def _number_of_threads(threads: int | None) -> int:
+    """As the caller says, or the environment; 0 where nobody says."""
     if threads is not None:
         if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
             raise InputError(f"threads: found {threads!r}, expected a whole number from 1 up")
@@ -66,6 +68,4 @@ def _number_of_threads(threads: int | None) -> int:
         if not text.isascii() or not text.isdigit() or int(text) < 1:
             raise InputError(f"environment variable ONNXC_NUM_THREADS: found '{text}', expected a number from 1 up")
         return int(text)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return 0

@@ -97,7 +97,7 @@ def runtime_files(
     `shared`, what only programs that open a library call.
     """
     folder = files("onnxc.runtime_stub")
-    hosted = ("onnxc_memory.c", "onnxc_threads.c") if target.hosted else ()
+    hosted = ("onnxc_memory.c", "onnxc_processors.c", "onnxc_threads.c") if target.hosted else ()
     wanted = {
         "onnxc_text.c": text,
         "onnxc_heap.c": heap or values,

@@ -115,7 +115,9 @@ def _rows(compiled: Compiled, parts: Parts) -> list[tuple[str, str]]:
     if "onnxc_memory.c" in parts.runtime:
         rows.append(("`onnxc_memory.c`", "memory for arenas, in large pages; leave it out if you have your own"))
     if "onnxc_threads.c" in parts.runtime:
-        rows.append(("`onnxc_threads.c`", "a pool of POSIX threads in C11; leave it out if you want none"))
+        rows.append(
+            ("`onnxc_threads.c`, `onnxc_processors.c`", "a pool of POSIX threads, in C11; leave them out for none")
+        )
     if "onnxc_text.c" in parts.runtime:
         rows.append(("`onnxc_text.c`", "memory of the strings that the model makes"))
     if "onnxc_heap.c" in parts.runtime:

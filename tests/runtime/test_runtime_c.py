@@ -60,6 +60,7 @@ def compiler_commands() -> list:
         ("onnxc_text.c", ["-std=c99"]),
         ("onnxc_call.c", ["-std=c99"]),
         ("onnxc_sequence.c", ["-std=c99"]),
+        ("onnxc_processors.c", ["-std=c99"]),
         ("onnxc_threads.c", ["-std=c11"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "".join(value),
@@ -129,6 +130,61 @@ def test_on_other_machine(program: str, machine: str, tmp_path: Path) -> None:
     command = [*run, str(tmp_path / program)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+#: Files of control groups, and how many processors they leave of very many.
+GROUPS = {
+    "none": ({}, None),
+    "unlimited": ({"groups": "0::/a\n", "sys/a/cpu.max": "max 100000\n"}, None),
+    "whole": ({"groups": "0::/a\n", "sys/a/cpu.max": "100000 100000\n"}, 1),
+    "part": ({"groups": "0::/a\n", "sys/a/cpu.max": "1000 100000\n"}, 1),
+    "rounded_up": ({"groups": "0::/a\n", "sys/a/cpu.max": "250000 100000\n"}, 3),
+    "in_another": ({"groups": "0::/a/b/c\n", "sys/a/cpu.max": "200000 100000\n", "sys/a/b/cpu.max": "max 100000"}, 2),
+    "namespace": ({"groups": "0::/\n", "sys/cpu.max": "50000 50000\n"}, 1),
+    "path_of_the_host": ({"groups": "0::/docker/123\n", "sys/cpu.max": "100000 50000\n"}, 2),
+    "damaged": ({"groups": "0\n:\n0::/a\n", "sys/a/cpu.max": "-7 0\n"}, None),
+    "first_version": (
+        {
+            "groups": "5:memory:/m\n4:cpuset,cpuacct:/s\n3:cpuacct,cpu:/a\n",
+            "sys/cpu/a/cpu.cfs_quota_us": "150000\n",
+            "sys/cpu/a/cpu.cfs_period_us": "100000\n",
+            "sys/cpu/s/cpu.cfs_quota_us": "1000\n",
+            "sys/cpu/s/cpu.cfs_period_us": "100000\n",
+        },
+        2,
+    ),
+    "first_version_unlimited": (
+        {
+            "groups": "3:cpu:/\n",
+            "sys/cpu/cpu.cfs_quota_us": "-1\n",
+            "sys/cpu/cpu.cfs_period_us": "100000\n",
+        },
+        None,
+    ),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs Linux")
+def test_limits_of_control_groups(tmp_path: Path) -> None:
+    """Limits, whatever this machine has: the program says that it is bound to 64 processors."""
+    source = tmp_path / "count.c"
+    source.write_text(
+        "#define _GNU_SOURCE\n#include <sched.h>\n#include <stdio.h>\n"
+        "#undef CPU_COUNT\n#define CPU_COUNT(set) ((void)(set), 64)\n"
+        f'#include "{RUNTIME / "onnxc_processors.c"}"\n'
+        'int main(void) { return printf("%d\\n", (int)onnxc_count_processors()) < 0; }\n'
+    )
+    places = ['-DONNXC_CGROUP_FILE="groups"', '-DONNXC_CGROUP_FOLDER="sys"', "-fsanitize=address,undefined"]
+    executable = compile_c([source], tmp_path / "count", *(places if COMPILER != ZIG else places[:2]))
+    found = {}
+    for name, (files, _) in GROUPS.items():
+        for file, text in files.items():
+            path = tmp_path / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        (tmp_path / name).mkdir(exist_ok=True)
+        found[name] = int(subprocess.run([executable], cwd=tmp_path / name, capture_output=True, check=True).stdout)
+    assert found == {name: limit or 64 for name, (_, limit) in GROUPS.items()}
 
 
 def test_python_knows_the_header() -> None:

@@ -211,6 +211,50 @@ static void test_work_is_shared(void) {
   onnxc_pool_destroy(pool);
 }
 
+typedef struct {
+  pthread_t caller;
+  atomic_int helped;
+} absence;
+
+/* The caller waits for help, and who helps sleeps, as if others had its processor. */
+static onnxc_status lose_processor(void *arguments, int32_t begin, int32_t end) {
+  absence *a = arguments;
+  (void)begin;
+  (void)end;
+  if (pthread_equal(pthread_self(), a->caller)) {
+    for (int i = 0; i < 5000 && !atomic_load(&a->helped); ++i) rest(100);
+  } else if (!atomic_exchange(&a->helped, 1)) {
+    rest(200000);
+  }
+  return ONNXC_OK;
+}
+
+/* Where workers have no processors, loops do without them for a while; later they help again. */
+static void test_lost_processor(void) {
+  const int64_t worthwhile = 1000;
+  onnxc_parallel *pool = create(2);
+  static counted_work c;
+  c.work.count = 40;
+  int pieces = 0;
+  /* On a busy machine the worker may come so late that the caller has waited for help for longer than for its end. */
+  for (int i = 0; i < 50 && pieces != 1; ++i) {
+    absence a = {pthread_self(), 0};
+    EXPECT(onnxc_parallel_shares(pool, lose_processor, &a, 2, worthwhile) == ONNXC_OK);
+    atomic_store(&c.pieces, 0);
+    EXPECT(onnxc_parallel_shares(pool, count_shares, &c, 40, worthwhile) == ONNXC_OK);
+    pieces = atomic_load(&c.pieces);
+  }
+  EXPECT(pieces == 1);
+  for (int i = 0; i < 500 && pieces < 2; ++i) {
+    rest(10000);
+    atomic_store(&c.pieces, 0);
+    EXPECT(onnxc_parallel_shares(pool, count_shares, &c, 40, worthwhile) == ONNXC_OK);
+    pieces = atomic_load(&c.pieces);
+  }
+  EXPECT(pieces >= 2);
+  onnxc_pool_destroy(pool);
+}
+
 static void test_life_and_death(void) {
   static work w;
   for (int repeat = 0; repeat < 60; ++repeat) {
@@ -263,6 +307,7 @@ int main(void) {
   test_nesting();
   test_many_callers();
   test_work_is_shared();
+  test_lost_processor();
   test_life_and_death();
   test_without_pool();
   test_largest_count();
