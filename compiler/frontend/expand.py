@@ -45,6 +45,8 @@ def expand_function(node: Node) -> onnx.FunctionProto:
         if text:
             function = onnx.FunctionProto()
             function.ParseFromString(text)
+            if proto.op_type == "CenterCropPad":
+                _widen(function, function.input[1])  # sizes of 32 bits, which the body joins with shapes
             return _with_defaults(schema, function)
     raise node.error(
         "there is no converter, and the schema has no function body for these inputs",
@@ -60,6 +62,16 @@ def _function_for(schema: Any, opset: int) -> onnx.FunctionProto:
     else:
         function.CopyFrom(schema.function_body)
     return function
+
+
+def _widen(function: onnx.FunctionProto, name: str) -> None:
+    """Let a function cast an input to int64 before anything else."""
+    wide = f"{name}_int64"
+    for node in function.node:
+        for index, read in enumerate(node.input):
+            if read == name:
+                node.input[index] = wide
+    function.node.insert(0, onnx.helper.make_node("Cast", [name], [wide], to=onnx.TensorProto.INT64))
 
 
 def _with_defaults(schema: Any, function: onnx.FunctionProto) -> onnx.FunctionProto:

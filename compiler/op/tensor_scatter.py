@@ -9,6 +9,7 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal
 from ..relay.types import Type
 from .base import REQUIRED, FusionKind, Op, check_dtype, register, same_dtype, tensors
 from .gather import INDEX_TYPES
@@ -21,8 +22,8 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         raise CompileError(
             f"tensor_scatter along axis {attrs.axis} of {cache.shape}", expected=f"an axis from 1 to {cache.rank - 1}"
         )
-    expected = (*cache.shape[: attrs.axis], *cache.shape[attrs.axis + 1 :])
-    if update.rank != cache.rank or (*update.shape[: attrs.axis], *update.shape[attrs.axis + 1 :]) != expected:
+    others = [axis for axis in range(cache.rank) if axis != attrs.axis]
+    if update.rank != cache.rank or not all(may_equal(update.shape[axis], cache.shape[axis]) for axis in others):
         raise CompileError(
             f"tensor_scatter of {update.shape} into {cache.shape}", expected=f"shapes that differ on axis {attrs.axis}"
         )
@@ -31,7 +32,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         raise CompileError(f"tensor_scatter of {size} elements into {room}", expected="no more than there is room for")
     for place in places:
         check_dtype("tensor_scatter: indices", place.dtype, INDEX_TYPES)
-        if place.shape != cache.shape[:1]:
+        if place.rank != 1 or not may_equal(place.shape[0], cache.shape[0]):
             raise CompileError(f"tensor_scatter with indices {place.shape}", expected=f"{cache.shape[:1]}")
     return cache
 

@@ -1,476 +1,352 @@
-"""Random ONNX graphs that are valid by construction, and whose values stay small.
+"""Random ONNX graphs that are valid since every node is run as it is added.
 
 All decisions go through one function, ``choose(options) -> one of them``: hypothesis gives one, a random number
-generator another. A dimension is its value in the first run, and whether it is open (a symbol, or computed from one).
+generator another. A graph has open dimensions, and is run in several sizes from the start: each value holds what it is
+in each run (see `values.Value`), so that who adds a node sees shapes and numbers, and computes none. Nodes that the
+onnx package refuses, or whose values become too large, are not added.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TypeProto, helper, numpy_helper
+
+from tests.random.evaluation import EvaluationError, Step, dtype_of
+from tests.random.values import FLOAT, Value, random_array, tensor_type
 
 Choose = Callable[[Sequence[Any]], Any]
 
-OPSET = 20
+#: Versions of ai.onnx and ai.onnx.ml.
+OPSETS = range(13, onnx.defs.onnx_opset_version() + 1)
+ML_OPSETS = range(1, 6)
 
-#: Values of the symbols in the first run.
-SYMBOLS = {"N": 2, "H": 6}
+#: Sizes of open dimensions, in each run; those of the first are what the compiler takes for typical ones.
+SYMBOLS = {"N": (2, 3), "H": (6, 5), "L": (4, 9)}
+RUNS = 2
 
-
-@dataclass(frozen=True)
-class Size:
-    """A dimension."""
-
-    value: int
-    open: bool = False
-
-
-@dataclass(frozen=True)
-class Value:
-    """A tensor of floats."""
-
-    name: str
-    shape: tuple[Size, ...]
-
-    @property
-    def rank(self) -> int:
-        return len(self.shape)
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return tuple(d.value for d in self.shape)
+#: Most elements of a tensor.
+LARGEST_TENSOR = 4000
 
 
 class Inapplicable(Exception):
-    """The operator does not take such a tensor."""
+    """The operator cannot be added here."""
 
 
-@dataclass
-class GraphBuilder:
-    """Adds operators one by one."""
-
-    choose: Choose
-    values: list[Value] = field(default_factory=list)
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-    inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
-    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-
-    def model(self) -> onnx.ModelProto:
-        """The graph with the last value, and some others, as outputs."""
-        outputs = [self.values[-1]]
-        for _ in range(self.choose((0, 0, 1, 2))):
-            outputs.append(self.choose(self.values[len(self.inputs) :]))
-        graph = helper.make_graph(
-            self.nodes,
-            "random",
-            self.inputs,
-            [helper.make_tensor_value_info(v.name, TensorProto.FLOAT, None) for v in dict.fromkeys(outputs)],
-            self.constants,
-        )
-        opsets = [helper.make_opsetid("", OPSET)]
-        return onnx.shape_inference.infer_shapes(helper.make_model(graph, opset_imports=opsets, ir_version=9))
-
-    def grow(self, count: int) -> None:
-        """Add inputs, and so many operators on random values."""
-        self._inputs()
-        while len(self.nodes) < count:
-            x = self.choose(self.values[-3:]) if self.choose((True, True, False)) else self.choose(self.values)
-            operator = self.choose(_ON_IMAGES if x.rank == 4 and self.choose((True, False)) else _OPERATORS)
-            try:
-                self.values += operator(self, x)
-            except Inapplicable:
-                self.values += unary(self, x)
-
-    def _inputs(self) -> None:
-        batch = self.choose((Size(1), Size(2), Size(2, True)))
-        channels = Size(self.choose((1, 3, 4, 8, 13, 16)))
-        height = self.choose((Size(1), Size(5), Size(8), Size(6, True)))
-        shapes = [
-            (batch, channels, height, Size(self.choose((1, 4, 7)))),
-            (batch, Size(self.choose((1, 5, 16))), Size(self.choose((8, 12)))),
-            (batch, Size(self.choose((1, 6, 24, 100)))),
-        ]
-        for index in range(self.choose((1, 2))):
-            shape = self.choose(shapes)
-            self._input(f"input{index}", shape, ["N" if s is batch else "H" for s in shape])
-
-    def _input(self, name: str, shape: Sequence[Size], symbols: Sequence[str]) -> None:
-        dims = [symbol if size.open else size.value for size, symbol in zip(shape, symbols, strict=True)]
-        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, dims))
-        self.values.append(Value(name, tuple(shape)))
-
-    def node(self, op: str, inputs: Sequence[Value | str], *shapes: Sequence[Size], **attrs: Any) -> list[Value]:
-        """Add an operator; its results, one for each shape."""
-        names = [f"v{len(self.nodes)}" + (f"_{i}" if i else "") for i in range(len(shapes))]
-        arguments = [i if isinstance(i, str) else i.name for i in inputs]
-        self.nodes.append(helper.make_node(op, arguments, names, name=f"{op}_{len(self.nodes)}", **attrs))
-        return [Value(n, tuple(s)) for n, s in zip(names, shapes, strict=True)]
-
-    def constant(self, array: np.ndarray) -> str:
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def floats(self, *shape: int, low: float = -1.0, high: float = 1.0) -> str:
-        return self.constant(self.random.uniform(low, high, shape).astype(np.float32))
-
-    def integers(self, *values: int) -> str:
-        return self.constant(np.array(values, np.int64))
-
-    def axis(self, x: Value, known: bool = False) -> int:
-        """An axis, with `known` one whose size is."""
-        axes = [i for i, d in enumerate(x.shape) if not (known and d.open)]
-        if not axes:
-            raise Inapplicable
-        return int(self.choose(axes))
-
-
-def _need(condition: bool) -> None:
+def need(condition: bool) -> None:
+    """Give up what is being added unless a condition holds."""
     if not condition:
         raise Inapplicable
 
 
-# Elementwise
-
-
-def unary(g: GraphBuilder, x: Value) -> list[Value]:
-    op = g.choose(("Relu", "Sigmoid", "Tanh", "Neg", "Abs", "Erf", "Softplus", "LeakyRelu", "HardSwish", "Elu", "Gelu"))
-    return g.node(op, [x], x.shape)
-
-
-def bounded(g: GraphBuilder, x: Value) -> list[Value]:
-    """Functions that grow, or are not defined everywhere, of something that is bounded."""
-    inner, outer = g.choose(
-        (("Tanh", "Exp"), ("Abs", "Sqrt"), ("Sigmoid", "Log"), ("Sigmoid", "Reciprocal"), ("Tanh", "Sin"))
-    )
-    (small,) = g.node(inner, [x], x.shape)
-    if outer in ("Log", "Reciprocal"):
-        (small,) = g.node("Add", [small, g.constant(np.array(0.5, np.float32))], x.shape)
-    return g.node(outer, [small], x.shape)
-
-
-def binary(g: GraphBuilder, x: Value) -> list[Value]:
-    op = g.choose(("Add", "Sub", "Mul", "Max", "Min", "Add"))
-    same = [v for v in g.values if v.shape == x.shape and v != x]
-    if same and g.choose((True, True, False)):
-        other: Value | str = g.choose(same)
-    else:
-        rank = g.choose(range(x.rank + 1))
-        tail = x.shape[x.rank - rank :]
-        other = g.floats(*(1 if d.open or g.choose((True, False)) else d.value for d in tail))
-    return g.node(op, [x, other] if g.choose((True, False)) else [other, x], x.shape)
-
-
-def divide(g: GraphBuilder, x: Value) -> list[Value]:
-    return g.node("Div", [x, g.floats(low=0.5, high=2)], x.shape)
-
-
-def spread(g: GraphBuilder, x: Value) -> list[Value]:
-    """A tensor with another one that is broadcast over an axis of it."""
-    axis = g.axis(x)
-    shape = [Size(1) if i == axis else d for i, d in enumerate(x.shape)]
-    (mean,) = g.node("ReduceMean", [x, g.integers(axis)], shape)
-    return g.node(g.choose(("Sub", "Mul")), [x, mean], x.shape)
-
-
-def condition(g: GraphBuilder, x: Value) -> list[Value]:
-    (test,) = g.node(g.choose(("Greater", "LessOrEqual")), [x, g.constant(np.array(0.123, np.float32))], x.shape)
-    return g.node("Where", [test, x, g.floats()], x.shape)
-
-
-def casts(g: GraphBuilder, x: Value) -> list[Value]:
-    kind = g.choose((TensorProto.DOUBLE, TensorProto.INT32, TensorProto.BOOL, TensorProto.FLOAT16))
-    if kind == TensorProto.INT32:
-        (x,) = g.node("Mul", [x, g.constant(np.array(3, np.float32))], x.shape)
-    (y,) = g.node("Cast", [x], x.shape, to=kind)
-    return g.node("Cast", [y], x.shape, to=TensorProto.FLOAT)
-
-
-def quantized(g: GraphBuilder, x: Value) -> list[Value]:
-    unsigned = g.choose((True, False))
-    scale = g.constant(np.array(g.choose((0.03125, 0.0625)), np.float32))
-    point = g.constant(np.array(128 if unsigned else g.choose((0, -3)), np.uint8 if unsigned else np.int8))
-    (q,) = g.node("QuantizeLinear", [x, scale, point], x.shape)
-    return g.node("DequantizeLinear", [q, scale, point], x.shape)
-
-
-# Windows
-
-
-def _window(g: GraphBuilder, x: Value, largest: int = 3) -> tuple[list[Size], dict[str, Any]]:
-    """Sizes of the result and attributes of a window over the spatial axes."""
-    _need(x.rank in (3, 4))
-    spatial = x.shape[2:]
-    windows = [g.choose([k for k in range(1, largest + 1) if k <= d.value]) for d in spatial]
-    strides = [g.choose((1, 1, 2)) for _ in spatial]
-    dilations = [g.choose((1, 1, 2)) if (k - 1) * 2 < d.value else 1 for k, d in zip(windows, spatial, strict=True)]
-    # Padding stays below the window, as pooling demands it.
-    begin, end = ([g.choose(range(min(k, 2))) for k in windows] for _ in range(2))
-    result = [
-        Size((d.value + b + e - (k - 1) * f - 1) // s + 1, d.open)
-        for d, k, s, f, b, e in zip(spatial, windows, strides, dilations, begin, end, strict=True)
-    ]
-    attrs = {"kernel_shape": windows, "strides": strides, "dilations": dilations, "pads": [*begin, *end]}
-    return result, attrs
-
-
-def convolution(g: GraphBuilder, x: Value) -> list[Value]:
-    sizes, attrs = _window(g, x)
-    _need(not x.shape[1].open)
-    channels = x.shape[1].value
-    groups = g.choose((1, 1, 1, channels, *([2] if channels % 2 == 0 else [])))
-    out = groups * g.choose((1, 2)) if groups > 1 else g.choose((1, 4, 6, 8, 16, 17))
-    scale = 1 / math.sqrt(channels // groups * math.prod(attrs["kernel_shape"]))
-    weights = g.floats(out, channels // groups, *attrs["kernel_shape"], low=-scale, high=scale)
-    bias = [g.floats(out)] if g.choose((True, False)) else []
-    return g.node("Conv", [x, weights, *bias], [x.shape[0], Size(out), *sizes], group=groups, **attrs)
-
-
-def pooling(g: GraphBuilder, x: Value) -> list[Value]:
-    sizes, attrs = _window(g, x)
-    op = g.choose(("MaxPool", "AveragePool"))
-    if op == "AveragePool":
-        attrs["count_include_pad"] = g.choose((0, 1))
-    return g.node(op, [x], [*x.shape[:2], *sizes], **attrs)
-
-
-def global_pooling(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank in (3, 4))
-    op = g.choose(("GlobalAveragePool", "GlobalMaxPool"))
-    return g.node(op, [x], [*x.shape[:2], *(Size(1) for _ in x.shape[2:])])
-
-
-def batch_norm(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 2 and not x.shape[1].open)
-    parameters = [g.floats(x.shape[1].value, low=0.5, high=1.5) for _ in range(4)]
-    return g.node("BatchNormalization", [x, *parameters], x.shape)
-
-
-# Matrix products
-
-
-def dense(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 2 and not x.shape[-1].open)
-    depth, units = x.shape[-1].value, g.choose((1, 5, 16, 33))
-    scale = 1 / math.sqrt(depth)
-    shape = [*x.shape[:-1], Size(units)]
-    if x.rank == 2 and g.choose((True, False)):
-        bias = [g.floats(units)] if g.choose((True, False)) else []
-        weights = g.floats(units, depth, low=-scale, high=scale)
-        return g.node("Gemm", [x, weights, *bias], shape, transB=1, alpha=g.choose((1.0, 0.5)))
-    return g.node("MatMul", [x, g.floats(depth, units, low=-scale, high=scale)], shape)
-
-
-def product(g: GraphBuilder, x: Value) -> list[Value]:
-    """A tensor with its transpose, as attention has it."""
-    _need(x.rank >= 2)
-    order = [*range(x.rank - 2), x.rank - 1, x.rank - 2]
-    (turned,) = g.node("Transpose", [x], [x.shape[i] for i in order], perm=order)
-    (scores,) = g.node("MatMul", [x, turned], [*x.shape[:-1], x.shape[-2]])
-    (scaled,) = g.node("Mul", [scores, g.constant(np.array(0.125, np.float32))], scores.shape)
-    if g.choose((True, False)):
-        return [scaled]
-    (weights,) = g.node("Softmax", [scaled], scaled.shape, axis=-1)
-    return g.node("MatMul", [weights, x], x.shape)
-
-
-# Reductions
-
-
-def reduction(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 1)
-    op = g.choose(
-        ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp")
-    )
-    axes = sorted({g.axis(x) for _ in range(g.choose((1, 1, 2)))})
-    keep = g.choose((0, 1))
-    shape = [Size(1) if i in axes else d for i, d in enumerate(x.shape) if keep or i not in axes]
-    return g.node(op, [x, g.integers(*axes)], shape, keepdims=keep)
-
-
-def softmax(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 1)
-    return g.node(g.choose(("Softmax", "LogSoftmax")), [x], x.shape, axis=g.axis(x))
-
-
-def layer_norm(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 2 and not x.shape[-1].open)
-    parameters = [g.floats(x.shape[-1].value) for _ in range(2)]
-    return g.node("LayerNormalization", [x, *parameters], x.shape, epsilon=0.1)
-
-
-# Moves
-
-
-def transpose(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 1)
-    left = list(range(x.rank))
-    order = []
-    while left:
-        order.append(g.choose(left))
-        left.remove(order[-1])
-    return g.node("Transpose", [x], [x.shape[i] for i in order], perm=order)
-
-
-def reshape(g: GraphBuilder, x: Value) -> list[Value]:
-    """Join two axes that lie side by side, split one, or add one."""
-    shape = list(x.shape)
-    kind = g.choose(("join", "split", "add"))
-    if kind == "join":
-        _need(x.rank >= 2)
-        at = g.choose(range(x.rank - 1))
-        left, right = shape[at : at + 2]
-        shape[at : at + 2] = [Size(left.value * right.value, left.open or right.open)]
-    elif kind == "split":
-        at = g.axis(x, known=True)
-        factors = [f for f in (2, 3, 4) if shape[at].value % f == 0]
-        _need(bool(factors) and x.rank < 5)
-        factor = g.choose(factors)
-        shape[at : at + 1] = [Size(shape[at].value // factor), Size(factor)]
-    else:
-        _need(x.rank < 5)
-        shape.insert(g.choose(range(x.rank + 1)), Size(1))
-    _need(sum(d.open for d in shape) <= 1)
-    return g.node("Reshape", [x, g.integers(*(-1 if d.open else d.value for d in shape))], shape)
-
-
-def concat(g: GraphBuilder, x: Value) -> list[Value]:
-    axis = g.axis(x)
-    rest = [d for i, d in enumerate(x.shape) if i != axis]
-    others = [v for v in g.values if v.rank == x.rank and [d for i, d in enumerate(v.shape) if i != axis] == rest]
-    chosen = [x, *(g.choose(others) for _ in range(g.choose((1, 2))))]
-    size = Size(sum(v.shape[axis].value for v in chosen), any(v.shape[axis].open for v in chosen))
-    _need(size.value <= 64)
-    shape = [size if i == axis else d for i, d in enumerate(x.shape)]
-    return g.node("Concat", chosen, shape, axis=axis)
-
-
-def split(g: GraphBuilder, x: Value) -> list[Value]:
-    axis = g.axis(x, known=True)
-    size = x.shape[axis].value
-    _need(size >= 2)
-    first = g.choose(range(1, size))
-    shapes = [[Size(s) if i == axis else d for i, d in enumerate(x.shape)] for s in (first, size - first)]
-    return g.node("Split", [x, g.integers(first, size - first)], *shapes, axis=axis)
-
-
-def slices(g: GraphBuilder, x: Value) -> list[Value]:
-    axis = g.axis(x, known=True)
-    size = x.shape[axis].value
-    cut: slice = g.choose((slice(0, None), slice(1, None), slice(0, -1), slice(0, None, 2), slice(None, None, -1)))
-    indices: range = range(size)[cut]
-    _need(len(indices) > 0)
-    begin, step = indices[0], indices.step
-    end = indices[-1] + (1 if step > 0 else -1)
-    shape = [Size(len(indices)) if i == axis else d for i, d in enumerate(x.shape)]
-    bounds = (begin, end if end >= 0 else -size - 1, axis, step)
-    return g.node("Slice", [x, *(g.integers(b) for b in bounds)], shape)
-
-
-def pad(g: GraphBuilder, x: Value) -> list[Value]:
-    mode = g.choose(("constant", "edge", "reflect"))
-    amounts = [[g.choose((0, 0, 1)) if d.value > 1 else 0 for d in x.shape] for _ in range(2)]
-    shape = [Size(d.value + b + a, d.open) for d, b, a in zip(x.shape, *amounts, strict=True)]
-    return g.node("Pad", [x, g.integers(*amounts[0], *amounts[1])], shape, mode=mode)
-
-
-def repeat(g: GraphBuilder, x: Value) -> list[Value]:
-    axis = g.axis(x, known=True)
-    size = x.shape[axis].value
-    _need(size <= 20)
-    shape = [Size(2 * size) if i == axis else d for i, d in enumerate(x.shape)]
-    return g.node("Tile", [x, g.integers(*(2 if i == axis else 1 for i in range(x.rank)))], shape)
-
-
-def gather(g: GraphBuilder, x: Value) -> list[Value]:
-    axis = g.axis(x, known=True)
-    size = x.shape[axis].value
-    indices = np.array([g.choose(range(-size, size)) for _ in range(3)], np.int64)
-    shape = [Size(3) if i == axis else d for i, d in enumerate(x.shape)]
-    return g.node("Gather", [x, g.constant(indices)], shape, axis=axis)
-
-
-def expand(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank < 5 and all(not d.open for d in x.shape))
-    return g.node("Expand", [x, g.integers(2, *x.sizes)], [Size(2), *x.shape])
-
-
-def flatten(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 2)
-    axis = g.choose(range(1, x.rank))
-    shape = [
-        Size(math.prod(d.value for d in part), any(d.open for d in part)) for part in (x.shape[:axis], x.shape[axis:])
-    ]
-    return g.node("Flatten", [x], shape, axis=axis)
-
-
-def image_blocks(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank == 4 and not x.shape[1].open and x.shape[1].value % 4 == 0)
-    batch, channels, *spatial = x.shape
-    shape = [batch, Size(channels.value // 4), *(Size(d.value * 2, d.open) for d in spatial)]
-    return g.node("DepthToSpace", [x], shape, blocksize=2, mode=g.choose(("DCR", "CRD")))
-
-
-def resize(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank == 4)
-    shape = [*x.shape[:2], *(Size(d.value * 2, d.open) for d in x.shape[2:])]
-    scales = g.constant(np.array([1, 1, 2, 2], np.float32))
-    mode = g.choose(("nearest", "linear"))
-    rounding = {"nearest_mode": "floor"} if mode == "nearest" else {}
-    return g.node("Resize", [x, "", scales], shape, mode=mode, coordinate_transformation_mode="asymmetric", **rounding)
-
-
-def transposed_convolution(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank == 4 and not x.shape[1].open)
-    channels, out = x.shape[1].value, g.choose((1, 3, 8))
-    kernel, stride, pad = g.choose(((2, 2, 0), (3, 1, 1), (3, 2, 1)))
-    scale = 1 / math.sqrt(channels * kernel * kernel)
-    weights = g.floats(channels, out, kernel, kernel, low=-scale, high=scale)
-    spatial = [Size((d.value - 1) * stride + kernel - 2 * pad, d.open) for d in x.shape[2:]]
-    attrs = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "pads": [pad] * 4}
-    return g.node("ConvTranspose", [x, weights], [x.shape[0], Size(out), *spatial], **attrs)
-
-
-def instance_norm(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank in (3, 4) and not x.shape[1].open)
-    parameters = [g.floats(x.shape[1].value) for _ in range(2)]
-    return g.node("InstanceNormalization", [x, *parameters], x.shape, epsilon=0.1)
-
-
-def running_sum(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 1)
-    axis = g.constant(np.array(g.axis(x), np.int64))
-    return g.node("CumSum", [x, axis], x.shape, exclusive=g.choose((0, 1)), reverse=g.choose((0, 1)))
-
-
-def place(g: GraphBuilder, x: Value) -> list[Value]:
-    _need(x.rank >= 1)
-    axis = g.axis(x)
-    shape = [Size(1) if i == axis else d for i, d in enumerate(x.shape)]
-    (index,) = g.node(g.choose(("ArgMax", "ArgMin")), [x], shape, axis=axis)
-    return g.node("Cast", [index], shape, to=TensorProto.FLOAT)
-
-
-Operator = Callable[[GraphBuilder, Value], list[Value]]
-
-#: Often, those that make kernels of their own, and what joins them.
-_OPERATORS: tuple[Operator, ...] = (
-    *(2 * (unary, binary, dense, convolution)),
-    *(bounded, divide, spread, condition, casts, quantized, running_sum, place),
-    *(pooling, global_pooling, batch_norm, product, reduction, softmax, layer_norm),
-    *(transpose, reshape, concat, split, slices, pad, repeat, gather, expand, flatten),
-)
-
-_ON_IMAGES: tuple[Operator, ...] = (
-    *(6 * (convolution,)),
-    *(3 * (unary, binary)),
-    *(bounded, pooling, global_pooling, batch_norm, spread, concat, reduction, quantized),
-    *(resize, transposed_convolution, instance_norm, image_blocks),
-)
+@dataclass
+class Shared:
+    """What a graph and the graphs in its nodes have in common."""
+
+    choose: Choose
+    random: np.random.Generator
+    opset: int
+    ml_opset: int
+    #: All values by their names.
+    known: dict[str, Value] = field(default_factory=dict)
+    inputs: dict[str, onnx.ValueInfoProto] = field(default_factory=dict)
+    constants: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    functions: list[onnx.FunctionProto] = field(default_factory=list)
+    count: int = 0
+    #: Why nodes were not added, by operator.
+    refusals: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def opsets(self) -> list[onnx.OperatorSetIdProto]:
+        return [
+            helper.make_opsetid("", self.opset),
+            helper.make_opsetid("ai.onnx.ml", self.ml_opset),
+            helper.make_opsetid("local", 1),
+        ]
+
+
+class Builder:
+    """A graph under construction, or one in a node of another.
+
+    Attributes
+    ----------
+    values : list of Value
+        What nodes may read: those of the graphs around it included.
+    nodes : list of onnx.NodeProto
+    steps : list of Step
+        One for each node.
+    """
+
+    def __init__(self, shared: Shared, outer: Builder | None = None) -> None:
+        self.shared, self.outer = shared, outer
+        self.values: list[Value] = list(outer.values) if outer else []
+        self.nodes: list[onnx.NodeProto] = []
+        self.steps: list[Step] = []
+
+    # Decisions
+
+    def choose(self, options: Sequence[Any]) -> Any:
+        return self.shared.choose(options)
+
+    def chance(self, one_in: int) -> bool:
+        return bool(self.choose((False,) * (one_in - 1) + (True,)))
+
+    def some(self, options: Iterable[Any], at_least: int = 1) -> list[Any]:
+        """Some of the options, in their order."""
+        options = list(options)
+        chosen = [option for option in options if self.choose((True, False))]
+        return chosen if len(chosen) >= at_least else options[:at_least]
+
+    def permutation(self, count: int) -> list[int]:
+        left, order = list(range(count)), []
+        while left:
+            order.append(int(self.choose(left)))
+            left.remove(order[-1])
+        return order
+
+    def signed(self, axis: int, rank: int) -> int:
+        """An axis, counted from either end."""
+        return axis - rank if self.chance(3) else axis
+
+    def axis(self, x: Value, fixed: bool = False, least: int = 0) -> int:
+        """An axis, with `fixed` one of the same size in all runs, of at least so many places."""
+        axes = [i for i in range(x.rank) if (x.fixed(i) or not fixed) and x.least(i) >= least]
+        need(bool(axes))
+        return int(self.choose(axes))
+
+    @property
+    def opset(self) -> int:
+        return self.shared.opset
+
+    @property
+    def random(self) -> np.random.Generator:
+        return self.shared.random
+
+    # Values
+
+    def name(self) -> str:
+        self.shared.count += 1
+        return f"v{self.shared.count}"
+
+    def input(self, arrays: Sequence[Any], type_: TypeProto | None = None, symbols: Sequence[str] = ()) -> Value:
+        """An input of the whole graph, and what it is in each run; names of open dimensions, or "", may be given."""
+        arrays = tuple(arrays)
+        if type_ is None:
+            first = arrays[0].dtype
+            type_ = tensor_type(8 if first.kind == "O" else helper.np_dtype_to_tensor_dtype(first))
+        value = Value(self.name(), type_, arrays)
+        shaped = TypeProto()
+        shaped.CopyFrom(type_)
+        if value.kind == "tensor":
+            shape = shaped.tensor_type.shape
+            shape.SetInParent()
+            for axis in range(value.rank):
+                dim = shape.dim.add()
+                if value.fixed(axis) and not (symbols and symbols[axis]):
+                    dim.dim_value = value.shape[axis]
+                else:
+                    dim.dim_param = (symbols[axis] if symbols else "") or f"{value.name}_{axis}"
+        self.shared.inputs[value.name] = onnx.ValueInfoProto(name=value.name, type=shaped)
+        return self._add(value)
+
+    def constant(self, array: Any) -> Value:
+        """A value that is known: an initializer, or what a node gives."""
+        array = np.asarray(array)
+        name = self.name()
+        proto = numpy_helper.from_array(array, name)
+        value = Value(name, tensor_type(proto.data_type), (array,) * RUNS)
+        node = helper.make_node("Constant", [], [name], value=proto, name=f"Constant_{name}")
+        try:
+            step = Step(node, {}, self.shared.opsets) if self.chance(4) else None
+        except EvaluationError:  # of a type that this version does not know
+            step = None
+        if step is None:
+            self.shared.constants[name] = proto
+        else:
+            self.nodes.append(node)
+            self.steps.append(step)
+        self.shared.known[name] = value
+        return value
+
+    def given(self, *arrays: Any) -> Value:
+        """Shapes, positions and the like, the same in all runs or one for each: known, or an input."""
+        if len(arrays) == 1 and not self.chance(4):
+            return self.constant(arrays[0])
+        every = [np.asarray(array) for array in (arrays * RUNS if len(arrays) == 1 else arrays)]
+        return self.input(every)
+
+    def floats(self, *shape: int, low: float = -1.0, high: float = 1.0, element: int = FLOAT) -> Value:
+        return self.constant(self.random.uniform(low, high, shape).astype(dtype_of(element)))
+
+    def fresh(self, element: int, sizes: Sequence[int | str], style: int | None = None) -> Value:
+        """A new input, or where nothing is open sometimes a constant; names stand for open dimensions."""
+        if style is None:
+            style = self.choose((0, 0, 1, 2))
+        shapes = [tuple(SYMBOLS[s][run] if isinstance(s, str) else s for s in sizes) for run in range(RUNS)]
+        arrays = [random_array(self.random, element, shape, style) for shape in shapes]
+        symbols = [size if isinstance(size, str) else "" for size in sizes]
+        if not any(symbols) and self.chance(4):
+            value = self.constant(arrays[0])
+            self.values.append(value)
+            return value
+        return self.input(arrays, tensor_type(element), symbols)
+
+    def sizes(self, rank: int) -> list[int | str]:
+        """A shape of a new tensor."""
+        sizes: list[int | str] = [self.choose((1, 2, 3, 4, 5, 8)) for _ in range(rank)]
+        for axis, symbol in zip(range(rank), self.choose((("N", "H"), ("", "L"), ("", ""), ("H", ""))), strict=False):
+            if symbol:
+                sizes[axis] = symbol
+        return sizes
+
+    def like(self, x: Value, element: int | None = None, style: int | None = None) -> Value:
+        """A new input of the shape that another tensor has in each run."""
+        element = x.element if element is None else element
+        style = self.choose((0, 0, 1, 2)) if style is None else style
+        return self.input(
+            [random_array(self.random, element, shape, style) for shape in x.shapes], tensor_type(element)
+        )
+
+    def tensors(self) -> list[Value]:
+        return [value for value in self.values if value.kind == "tensor"]
+
+    def pick(
+        self,
+        types: Sequence[int] | None = None,
+        rank: int | tuple[int, int] | None = None,
+        where: Callable[[Value], bool] | None = None,
+        most: int = LARGEST_TENSOR,
+    ) -> Value:
+        """A tensor of one of some types, and of a rank or from a range of ranks: one that is there, or a new one."""
+        low, high = (0, 5) if rank is None else (rank, rank) if isinstance(rank, int) else rank
+
+        def fits(value: Value) -> bool:
+            return (
+                (types is None or value.element in types)
+                and low <= value.rank <= high
+                and value.largest <= most
+                and (where is None or where(value))
+            )
+
+        tensors = self.tensors()
+        found = [value for value in tensors if fits(value)]
+        if found and not self.chance(8):
+            return self.choose(found[-4:] if self.choose((True, False)) else found)  # type: ignore[no-any-return]
+        near = [v for v in tensors if low <= v.rank <= high and types and v.element not in types and v.largest <= most]
+        if near and self.choose((True, False)):
+            near_value = self._converted(self.choose(near), types or ())
+            if fits(near_value):
+                return near_value
+        sizes = self.sizes(self.choose(range(low, high + 1)[-3:]))
+        value = self.fresh(self.choose(list(types)) if types else FLOAT, sizes)
+        need(fits(value))
+        return value
+
+    def _converted(self, x: Value, types: Sequence[int]) -> Value:
+        need(8 not in (x.element, *types))  # strings and numbers
+        return self.node("Cast", [x], to=self.choose(list(types)))[0]
+
+    def same(self, x: Value, types: Sequence[int] | None = None) -> Value:
+        """Another tensor of the same shape and type (or one of some types), or x itself at times."""
+        types = [x.element] if types is None else types
+        found = [v for v in self.tensors() if v.shapes == x.shapes and v.element in types and v is not x]
+        if found and not self.chance(3):
+            return self.choose(found)  # type: ignore[no-any-return]
+        return self.like(x, self.choose(list(types)))
+
+    # Nodes
+
+    def node(
+        self, op: str, inputs: Sequence[Any], outputs: int | Sequence[bool] = 1, domain: str = "", **attrs: Any
+    ) -> list[Value]:
+        """Add a node: its results, or None for those that are not asked for.
+
+        Raises
+        ------
+        Inapplicable
+            It is not valid.
+        """
+        arguments = [
+            i if isinstance(i, Value) else None if i is None or isinstance(i, str) else self.constant(i) for i in inputs
+        ]
+        least = onnx.defs.get_schema(op, domain=domain).min_input if domain != "local" else 0
+        while len(arguments) > least and arguments[-1] is None:
+            arguments.pop()
+        wanted = [True] * outputs if isinstance(outputs, int) else list(outputs)
+        names = [self.name() if want else "" for want in wanted]
+        attrs = {name: value for name, value in attrs.items() if value is not None}
+        proto = helper.make_node(op, [a.name if a else "" for a in arguments], names, domain=domain, **attrs)
+        proto.name = f"{op}_{names[0]}"
+        reads = {name: value_info(self.shared.known[name], sizes=True).type for name in names_read(proto)}
+        try:
+            step = Step(proto, reads, self.shared.opsets, self.shared.functions)
+            runs = [step.run({name: self.shared.known[name].runs[run] for name in reads}) for run in range(RUNS)]
+        except EvaluationError as error:
+            self.shared.refusals.append((op, str(error)))
+            raise Inapplicable from None
+        results = [Value(n, step.types[n], tuple(run[n] for run in runs)) if n else None for n in names]
+        for result in results:
+            if result is not None and result.kind == "tensor":
+                need(len({run.ndim for run in result.runs}) == 1)
+                need(result.largest <= LARGEST_TENSOR and result.rank <= 6)
+        self.nodes.append(proto)
+        self.steps.append(step)
+        return [self._add(result) if result is not None else None for result in results]  # type: ignore[misc]
+
+    def _add(self, value: Value) -> Value:
+        self.shared.known[value.name] = value
+        self.values.append(value)
+        return value
+
+    # Graphs
+
+    def inner(self, parameters: Sequence[Value] = ()) -> Builder:
+        """A graph in a node of this one, with its own inputs."""
+        builder = Builder(self.shared, self)
+        for value in parameters:
+            builder._add(value)
+        return builder
+
+    def parameter(self, like: Value) -> Value:
+        """What a graph in a node is given: as another value."""
+        return Value(self.name(), like.type, like.runs)
+
+    def graph(self, parameters: Sequence[Value], results: Sequence[Value]) -> onnx.GraphProto:
+        """This graph, in a node of another. What it gives is given by its own nodes, and once."""
+        inputs = [value_info(value) for value in parameters]
+        made = {name for node in self.nodes for name in node.output}
+        outputs: list[Value] = []
+        for value in results:
+            if value.name not in made or value in outputs:
+                (value,) = self.node("Identity", [value])
+            outputs.append(value)
+        return helper.make_graph(self.nodes, f"graph_{self.name()}", inputs, [value_info(v) for v in outputs])
+
+
+def value_info(value: Value, sizes: bool = False) -> onnx.ValueInfoProto:
+    """A value's name and type, with the rank of a tensor, or those of its dimensions that are the same in all runs."""
+    proto = onnx.ValueInfoProto(name=value.name, type=value.type)
+    if value.kind == "tensor":
+        proto.type.tensor_type.shape.SetInParent()
+        for axis in range(value.rank):
+            dim = proto.type.tensor_type.shape.dim.add()
+            if sizes and value.fixed(axis):
+                dim.dim_value = value.shape[axis]
+    return proto
+
+
+def names_read(node: onnx.NodeProto) -> list[str]:
+    """Names that a node and the graphs in it take from around it, in a fixed order."""
+    found = dict.fromkeys(name for name in node.input if name)
+    for attribute in node.attribute:
+        for graph in [attribute.g, *attribute.graphs]:
+            own = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
+            for inner in graph.node:
+                found |= dict.fromkeys(name for name in names_read(inner) if name not in own)
+                own |= set(inner.output)
+            found |= dict.fromkeys(value.name for value in graph.output if value.name not in own)
+    return list(found)

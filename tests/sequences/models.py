@@ -11,16 +11,8 @@ import onnx
 import onnx.parser
 import onnxruntime
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpRun
 
-
-class SequenceInsert(OpRun):
-    """The package's own takes the place behind the last element for that of the first, against the standard."""
-
-    def _run(self, sequence: list[Any], tensor: np.ndarray, position: np.ndarray | None = None) -> tuple[list[Any]]:
-        result = list(sequence)
-        result.insert(len(result) if position is None else int(position), tensor)
-        return (result,)
+from tests.random.corrections import CORRECTIONS
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +47,7 @@ class ValueModel:
             session = onnxruntime.InferenceSession(self.proto().SerializeToString(), providers=["CPUExecutionProvider"])
             names = [output.name for output in session.get_outputs()]
             return dict(zip(names, session.run(None, dict(feed)), strict=True))
-        evaluator = ReferenceEvaluator(self.proto(), new_ops=[SequenceInsert])
+        evaluator = ReferenceEvaluator(self.proto(), new_ops=CORRECTIONS)
         return dict(zip(evaluator.output_names, evaluator.run(None, dict(feed)), strict=True))
 
 

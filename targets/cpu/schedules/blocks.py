@@ -39,7 +39,11 @@ def is_reduction(sch: Any, block: Any) -> bool:
 
 
 def is_output(sch: Any, block: Any) -> bool:
-    return not sch.get_consumers(block)
+    """Does the block write a result of the function? Other blocks may read it as well."""
+    if not sch.get_consumers(block):
+        return True
+    results = sch.mod["main"].params
+    return any(region.source.same_as(result) for region in sch.get(block).writes for result in results)
 
 
 def is_expensive(sch: Any, block: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Generators of operators, a file for each family."""
