@@ -11,14 +11,14 @@ from typing import Any
 import onnx
 import onnx.helper
 
-from .artifact.manifest import digest, find_manifest, memory_plan, read_manifest
+from .artifact.manifest import digest, find_manifest, memory_plan, plain, read_manifest, typed
 from .diagnostics import CompileError
 from .driver import Options, compile_model
 from .frontend.importer import all_nodes, import_model, unsupported_operators
 from .frontend.load import load_model
 from .relay.dimension import Dimension
 from .relay.expr import Call, Module, all_bindings
-from .relay.types import TensorType, TupleType, Type
+from .relay.types import TensorType, TupleType
 from .target import Target
 
 
@@ -65,11 +65,11 @@ def inspect_model(path: Path, dims: Mapping[str, int]) -> dict[str, Any]:
     except CompileError as error:
         facts["problem"] = str(error)
         return facts
-    facts["inputs"] = [_typed(param.name, param.type) for param in module.main.params]
+    facts["inputs"] = [typed(param.name, param.type) for param in module.main.params]
     result = module.main.result.type
     types = result.fields if isinstance(result, TupleType) else (result,)
-    facts["outputs"] = [_typed(n, t) for n, t in zip(module.main.attrs["outputs"], types, strict=True)]
-    facts["multiply_adds"] = _plain(multiply_adds(module))
+    facts["outputs"] = [typed(n, t) for n, t in zip(module.main.attrs["outputs"], types, strict=True)]
+    facts["multiply_adds"] = plain(multiply_adds(module))
     return facts
 
 
@@ -77,7 +77,7 @@ def model_memory(path: Path, target: Target, options: Options) -> dict[str, Any]
     """The memory that a model would take on a target, as in a manifest. Compiles the model."""
     program = compile_model(path, target, options).program
     return {
-        "arena_bytes": _plain(program.plan.size),
+        "arena_bytes": plain(program.plan.size),
         "peak_bytes": program.plan.peak,
         "heap": program.blocks > 0,
         "weights_bytes": program.weights_size,
@@ -181,16 +181,6 @@ def _value(value: onnx.ValueInfoProto) -> dict[str, Any]:
     elif kind and not tensor.HasField("shape"):
         shape = ["..."]
     return {"name": value.name, "dtype": f"{kind}{dtype}", "shape": shape}
-
-
-def _typed(name: str, type_: Type) -> dict[str, Any]:
-    if isinstance(type_, TensorType):
-        return {"name": name, "dtype": type_.dtype, "shape": [_plain(d) for d in type_.shape]}
-    return {"name": name, "dtype": str(type_), "shape": []}
-
-
-def _plain(dim: Dimension) -> int | str:
-    return dim if isinstance(dim, int) else str(dim)
 
 
 def _is_whole(path: Path, entry: Mapping[str, Any]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .abi_types import ffi
 
 VERSION = ffi.integer_const("ONNXC_ABI_VERSION")
@@ -25,3 +27,8 @@ FUNCTIONS = (
     "onnxc_run_call",
 )
 SIZE_MAX = 2 ** (8 * ffi.sizeof("size_t")) - 1
+
+
+def text(pointer: Any) -> str:
+    """A string of C, which may have bytes that are no UTF-8."""
+    return ffi.string(pointer).decode("utf-8", "replace")

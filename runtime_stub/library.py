@@ -114,8 +114,8 @@ class Library:
         _check_machine(path, functions, self.model)
 
         model = self.model
-        self.name, self.hash, self.target = (_text(member) for member in (model.name, model.hash, model.target))
-        self.symbols = tuple(_text(model.symbols[index]) for index in range(model.num_symbols))
+        self.name, self.hash, self.target = (abi.text(member) for member in (model.name, model.hash, model.target))
+        self.symbols = tuple(abi.text(model.symbols[index]) for index in range(model.num_symbols))
         limits = model.symbol_bounds
         self.bounds = (
             {} if limits == ffi.NULL else {s: limits[i] for i, s in enumerate(self.symbols) if limits[i] < 2**31 - 1}
@@ -123,7 +123,7 @@ class Library:
         self.inputs = tuple(self._tensor(model.inputs[index]) for index in range(model.num_inputs))
         # The map that each input is the keys, or then the values, of; empty for others.
         maps = [ffi.NULL if model.input_maps == ffi.NULL else model.input_maps[i] for i in range(model.num_inputs)]
-        self.input_maps = tuple("" if name == ffi.NULL else _text(name) for name in maps)
+        self.input_maps = tuple("" if name == ffi.NULL else abi.text(name) for name in maps)
         self.outputs = tuple(
             replace(self._tensor(model.outputs[index]), keys=self._keys(index)) for index in range(model.num_outputs)
         )
@@ -150,7 +150,7 @@ class Library:
 
     def status_text(self, status: int) -> str:
         """The library's sentence on a status."""
-        return _text(self._functions.onnxc_status_text(status))
+        return abi.text(self._functions.onnxc_status_text(status))
 
     def new_counts(self) -> tuple[Any, Any]:
         """For a new context: see `profile.new_counts`."""
@@ -194,7 +194,7 @@ class Library:
 
     def _tensor(self, info: Any) -> TensorInfo:
         """Read the description of a tensor."""
-        name, dtype = _text(info.name), info.dtype
+        name, dtype = abi.text(info.name), info.dtype
         known = numpy_type(dtype.code, dtype.bits, dtype.lanes)
         if known is None:
             code = f"code {dtype.code}, {dtype.bits} bits, {dtype.lanes} lanes"
@@ -256,10 +256,6 @@ class Library:
             room[start : start + size] = weights
             weights = room[start : start + size]
         return weights
-
-
-def _text(pointer: Any) -> str:
-    return ffi.string(pointer).decode("utf-8", "replace")
 
 
 def _identity(path: Path) -> _Identity:
@@ -334,14 +330,14 @@ def _check_machine(path: Path, functions: Any, model: Any) -> None:
         return
     probe = ffi.new("onnxc_model *", model[0])
     missing = []
-    for feature in _text(model.cpu_features).split(","):
+    for feature in abi.text(model.cpu_features).split(","):
         text = ffi.new("char[]", feature.encode())
         probe.cpu_features = text
         if functions.onnxc_check_machine(probe) != abi.OK:
             missing.append(feature)
     raise LoadError(
         f"{path}: this processor lacks {', '.join(missing)}, "
-        f"which target '{_text(model.target)}' needs; compile the model for a target that this machine has"
+        f"which target '{abi.text(model.target)}' needs; compile the model for a target that this machine has"
     )
 
 

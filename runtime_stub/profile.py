@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from . import abi
 from .abi import ffi
 
 
@@ -64,14 +65,10 @@ def read_counts(model: Any, counts: Iterable[Any], reset: bool) -> tuple[StepPro
     found = list(counts)
     sums = []
     for index in range(model.num_steps):
-        kernel, nodes, operators, types = (_text(getattr(model.steps[index], name)) for name in _TEXTS)
+        kernel, nodes, operators, types = (abi.text(getattr(model.steps[index], name)) for name in _TEXTS)
         numbers = [sum(getattr(counts[index], name) for counts in found) for name in _NUMBERS]
         sums.append(StepProfile(kernel, nodes, operators, types, *numbers))
     if reset:
         for count in found:
             ffi.memmove(count, bytes(ffi.sizeof(count)), ffi.sizeof(count))
     return tuple(sums)
-
-
-def _text(pointer: Any) -> str:
-    return ffi.string(pointer).decode("utf-8", "replace")

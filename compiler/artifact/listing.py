@@ -12,9 +12,6 @@ from ..relay.expr import Function, Module
 from ..relay.printer import print_module
 from ..target import Target
 
-#: Forms, and the extensions of files that ask for them.
-LISTINGS = {"relay": ".relay", "tir": ".tir", "llvm": ".ll", "asm": ".s"}
-
 _COMMENTS = {"tir": "# {}", "llvm": "; {}", "asm": "# {}"}
 
 

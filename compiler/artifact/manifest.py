@@ -16,7 +16,7 @@ from typing import Any
 from ..diagnostics import CompileError
 from ..executor.program import Buffer, KernelStep, Program, Step, nested_steps
 from ..relay.dimension import Dimension
-from ..relay.types import TensorType
+from ..relay.types import TensorType, Type
 from ..target import Target
 from .compiled import Compiled
 
@@ -48,14 +48,14 @@ def manifest(compiled: Compiled, emit: str, files: Mapping[str, Path], compiler:
             "name": program.name,
             "symbol_prefix": compiled.name,
             "hash": compiled.model_hash,
-            "inputs": [_tensor(p.name, p.type) for p in program.inputs],
-            "outputs": [_tensor(n, t) for n, t in zip(program.output_names, program.output_types, strict=True)],
+            "inputs": [typed(p.name, p.type) for p in program.inputs],
+            "outputs": [typed(n, t) for n, t in zip(program.output_names, program.output_types, strict=True)],
             "symbols": list(program.symbols),
             "bounds": dict(program.bounds),
         },
         "target": _target(compiled.target, emit),
         "memory": {
-            "arena_bytes": _dimension(program.plan.size),
+            "arena_bytes": plain(program.plan.size),
             "peak_bytes": program.plan.peak,
             "heap": program.blocks > 0,
             "weights_bytes": program.weights_size,
@@ -85,8 +85,8 @@ def memory_plan(program: Program) -> list[dict[str, Any]]:
                 first_use.setdefault(buffer, step.comment)
     return [
         {
-            "offset": _dimension(offset),
-            "bytes": _dimension(buffer.size),
+            "offset": plain(offset),
+            "bytes": plain(buffer.size),
             "first_step": buffer.first,
             "last_step": buffer.last,
             "node": first_use.get(buffer, ""),
@@ -151,14 +151,16 @@ def _flat(steps: Iterable[Step]) -> Iterable[Step]:
             yield from _flat(inner)
 
 
-def _tensor(name: str, type_: Any) -> dict[str, Any]:
+def plain(dim: Dimension) -> int | str:
+    """A dimension as JSON: text, where it is symbolic."""
+    return dim if isinstance(dim, int) else str(dim)
+
+
+def typed(name: str, type_: Type) -> dict[str, Any]:
+    """An input or output as JSON: its name, element type and shape."""
     if not isinstance(type_, TensorType):  # a sequence or an optional: its type in Relay's text
         return {"name": name, "dtype": str(type_), "shape": []}
-    return {"name": name, "dtype": type_.dtype, "shape": [_dimension(d) for d in type_.shape]}
-
-
-def _dimension(dim: Dimension) -> int | str:
-    return dim if isinstance(dim, int) else str(dim)
+    return {"name": name, "dtype": type_.dtype, "shape": [plain(d) for d in type_.shape]}
 
 
 def _target(target: Target, emit: str) -> dict[str, Any]:
