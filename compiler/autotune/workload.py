@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .. import op as relay_op
+from ..kernel.compile import source_call
 from ..relay.dimension import symbols
 from ..relay.expr import Call, Function, GlobalVar, Module, all_bindings
 from ..relay.printer import canonical_text
@@ -109,7 +110,7 @@ def extract(module: Module, target: Target, sizes: Mapping[str, int]) -> list[Wo
             counts[binding.value.op.name] += 1
     merged: dict[str, Workload] = {}
     for name, function in module.functions.items():
-        if not function.is_primitive or not counts[name] or _is_written_in_c(function):
+        if not function.is_primitive or not counts[name] or source_call(function) is not None:
             continue
         used = {s: sizes.get(s, TYPICAL_SIZE) for s in _symbols(function)}
         workload = Workload(function, target, counts[name], used)
@@ -135,8 +136,3 @@ def _symbols(function: Function) -> Iterable[str]:
     for var in [*function.params, *(b.var for b in function.bindings)]:
         found |= type_symbols(var.type)
     return sorted(found)
-
-
-def _is_written_in_c(function: Function) -> bool:
-    calls = [b.value for b in function.bindings if isinstance(b.value, Call) and isinstance(b.value.op, str)]
-    return any(relay_op.get(str(call.op)).source is not None for call in calls)

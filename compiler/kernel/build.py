@@ -33,6 +33,7 @@ from .tvm_api import (
     tirx,
     tirx_transform,
     tvm,
+    uses,
 )
 
 #: Temporaries inside of loops stay on the stack: what schedules plan with, and how large one may be at most, with an
@@ -218,10 +219,10 @@ def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]], dict[str,
     for allocation in allocations:
         size = _buffer_bytes(allocation.buffer, bound)
         # StorageRewrite lets later buffers share the memory of earlier ones, by declarations.
-        sharing = [d for d in declarations if _uses(d, allocation.buffer)]
+        sharing = [d for d in declarations if uses(d, allocation.buffer)]
         declarations = [d for d in declarations if d not in sharing]
         names = [allocation.buffer, *(d.buffer for d in sharing)]
-        users = [i for i, g in enumerate(groups) if any(_uses(s, n) for s in g[0] for n in names)]
+        users = [i for i, g in enumerate(groups) if any(uses(s, n) for s in g[0] for n in names)]
         if len(users) == 1 and groups[users[0]][1] is None and isinstance(size, int) and size <= LOCAL_BYTES:
             heads[users[0]] += [allocation, *sharing]
         else:
@@ -232,12 +233,6 @@ def _split(body: Any) -> tuple[list[Any], list[tuple[list[Any], Any]], dict[str,
         ([*head, *declarations, *statements], tasks) for head, (statements, tasks) in zip(heads, groups, strict=True)
     ]
     return workspaces, phases, bound
-
-
-def _uses(statement: Any, buffer: Any) -> bool:
-    found: list[bool] = []
-    structural_walk(statement, (tirx.Var, lambda v: found.append(True) if v.same_as(buffer) else None))
-    return bool(found)
 
 
 def _flatten(statement: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .tvm_api import TensorLoad, structural_map, structural_walk, sym, tirx
+from .tvm_api import TensorLoad, structural_map, structural_walk, sym, tirx, uses
 
 
 def bound_loops(func: Any) -> Any:
@@ -21,7 +21,7 @@ def _bounded(loop: Any) -> Any:
     if loop.kind != tirx.ForKind.SERIAL or not isinstance(guard, tirx.IfThenElse) or guard.else_case is not None:
         return loop
     condition = guard.condition
-    if not isinstance(condition, tirx.LT) or not _is_zero(loop.min) or _uses(condition.b, loop.loop_var):
+    if not isinstance(condition, tirx.LT) or not _is_zero(loop.min) or uses(condition.b, loop.loop_var):
         return loop
     if _loads(condition):
         return loop  # the body might change what it compares
@@ -34,12 +34,6 @@ def _bounded(loop: Any) -> Any:
 
 def _is_zero(expr: Any) -> bool:
     return isinstance(expr, tirx.IntImm) and int(expr) == 0
-
-
-def _uses(expr: Any, variable: Any) -> bool:
-    found: list[bool] = []
-    structural_walk(expr, (tirx.Var, lambda v: found.append(True) if v.same_as(variable) else None))
-    return bool(found)
 
 
 def _loads(expr: Any) -> bool:

@@ -333,6 +333,13 @@ def element_bytes(buffer: Any) -> int:
     return max(1, bits // 8) * int(lanes or 1)
 
 
+def uses(statement: Any, variable: Any) -> bool:
+    """Does a statement or an expression use a variable, or a buffer?"""
+    found: list[bool] = []
+    structural_walk(statement, (tirx.Var, lambda v: found.append(True) if v.same_as(variable) else None))
+    return bool(found)
+
+
 def placeholder(shape: Sequence[Any], dtype: str, name: str) -> Any:
     """An input tensor; sub-byte types lie one element a byte."""
     return te.placeholder(tuple(shape), _STORAGE.get(dtype, dtype), name=name)

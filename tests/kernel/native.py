@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from onnxc import op as relay_op
-from onnxc.kernel.compile import compile_kernel
+from onnxc.kernel.compile import compile_kernel, source_call
 from onnxc.kernel.kernel import Kernel
 from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.schedule import REFUSALS
 from onnxc.relay.builder import FunctionBuilder
 from onnxc.relay.dimension import Dim, Dimension, evaluate
-from onnxc.relay.expr import Atom, Call, Constant, Function, Module
+from onnxc.relay.expr import Atom, Constant, Function, Module
 from onnxc.relay.types import DTYPES, TensorType, in_memory
 from onnxc.target import Target
 from onnxc.transform.pipeline import PIPELINE, PassContext, run_pipeline
@@ -148,14 +148,9 @@ def compile_module(
         if function.is_primitive:
             recording = RecordingTarget.of(target)
             kernel = compile_kernel(function, name, recording, knobs())
-            rule = "source" if _is_written_in_c(function) else "".join(recording.applied)
+            rule = "source" if source_call(function) is not None else "".join(recording.applied)
             result.append(Compiled(name, function, kernel, rule, tuple(recording.refused)))
     return result
-
-
-def _is_written_in_c(function: Function) -> bool:
-    calls = [b.value for b in function.bindings if isinstance(b.value, Call) and isinstance(b.value.op, str)]
-    return any(relay_op.get(str(c.op)).source is not None for c in calls)
 
 
 def link(kernels: Sequence[Compiled], folder: Path, flags: Sequence[str] = ()) -> ctypes.CDLL:

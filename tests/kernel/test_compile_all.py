@@ -122,7 +122,7 @@ def test_all_that_matters_is_in_the_name() -> None:
         assert code_name(first, replace(HOST, **change)) == code_name(first, HOST)
 
 
-def test_what_others_wrote_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_others_wrote_is_not_kept() -> None:
     first, *_ = functions().values()
     assert code_name(first, replace(HOST, schedules="somebody.schedules")) is None
     known = [relay_op.get(name) for name in relay_op.names() if custom_of(name) is None]

@@ -70,7 +70,7 @@ def test_special_values(functions: onnxc.Model) -> None:
     np.testing.assert_array_equal(result["sigmoid"][:5], np.array([1, 0, np.nan, 1, 0], "f"))
 
 
-def test_kernels_call_no_library_function(tmp_path: object) -> None:
+def test_kernels_call_no_library_function() -> None:
     """The polynomials stand in the kernels: a float32 model needs no libm."""
     from onnxc import targets
     from onnxc.driver import Options, compile_model
