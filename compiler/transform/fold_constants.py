@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import op as relay_op
+from ..diagnostics import CompileError
 from ..relay.dimension import Dim
 from ..relay.expr import Atom, Constant, Module
 from ..relay.types import TensorType, TupleType, Type, type_of_array
@@ -33,8 +34,8 @@ def fold(site: Site, keep: frozenset[str] = frozenset()) -> Atom | None:
     try:
         with np.errstate(all="ignore"):
             value = relay_op.get(site.op).reference(site.attrs, *arrays)
-    except Exception:  # the operator has no value for these: leave it to run time, where it may never be reached
-        return None
+    except (ArithmeticError, LookupError, ValueError, CompileError):
+        return None  # the operator has no value for these: leave it to run time, where it may never be reached
     if isinstance(site.type, TupleType):
         return site.tuple([_constant(v, t) for v, t in zip(value, site.type.fields, strict=True)])
     return _constant(value, site.type)
