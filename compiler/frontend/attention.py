@@ -11,19 +11,9 @@ from functools import partial, reduce
 import numpy as np
 
 from ..relay.dimension import Dimension
-from ..relay.expr import Atom
-from ..relay.types import DTYPES, TensorType
+from ..relay.expr import Atom, dtype_of, shape_of
+from ..relay.types import DTYPES
 from .registry import Node
-
-
-def shape_of(atom: Atom) -> tuple[Dimension, ...]:
-    assert isinstance(atom.type, TensorType)
-    return atom.type.shape
-
-
-def dtype_of(atom: Atom) -> str:
-    assert isinstance(atom.type, TensorType)
-    return atom.type.dtype
 
 
 def lowest(dtype: str) -> float:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from ..relay.dimension import Dimension
-from ..relay.expr import Atom
+from ..relay.expr import Atom, dtype_of, shape_of
 from .attention import (
     attend,
     causal_bias,
-    dtype_of,
     joined,
     merge_heads,
     part,
     positions,
     rotated,
-    shape_of,
     split_heads,
 )
 from .convert_quantize import integer_product, scale_product

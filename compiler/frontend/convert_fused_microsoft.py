@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..op.base import normalize_axis
-from ..relay.expr import Atom
-from .attention import dtype_of, part, shape_of
+from ..relay.expr import Atom, dtype_of, shape_of
+from .attention import part
 from .convert_quantize import convert_as
 from .einsum import matrix_product
 from .registry import Node, converter

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..op.base import FLOATS, check_dtype, normalize_axis
 from ..relay.dimension import Dimension, product
-from ..relay.expr import Atom
-from ..relay.types import DTYPES, TensorType
+from ..relay.expr import Atom, dtype_of, shape_of
+from ..relay.types import DTYPES
 from .registry import Node, converter
 
 
@@ -22,7 +22,7 @@ def convert_batch_normalization(node: Node) -> Any:
     if node.opset < 9 and not node.attr("spatial", 1):  # a scale for each element
         flat = (shape[0], product(shape[1:]))
     x = node.reshape(x, flat)
-    parameters = [node.reshape(p, (flat[1],)) if len(_shape(p)) != 1 else p for p in parameters]
+    parameters = [node.reshape(p, (flat[1],)) if len(shape_of(p)) != 1 else p for p in parameters]
     epsilon = node.attr("epsilon", 1e-5)
     if node.opset >= 14:
         training = bool(node.attr("training_mode", 0))
@@ -34,7 +34,7 @@ def convert_batch_normalization(node: Node) -> Any:
     scale, bias, *running = parameters
     y = node.call("nn.batch_norm", x, scale, bias, mean, variance, epsilon=epsilon)
     momentum = node.attr("momentum", 0.9)
-    current = [node.cast(c, _dtype(r)) for c, r in zip((mean, variance), running, strict=True)]
+    current = [node.cast(c, dtype_of(r)) for c, r in zip((mean, variance), running, strict=True)]
     updated = [
         node.call("add", _scaled(node, old, momentum), _scaled(node, new, 1 - momentum))
         for old, new in zip(running, current, strict=True)
@@ -42,28 +42,18 @@ def convert_batch_normalization(node: Node) -> Any:
     return [node.reshape(y, shape), *updated, *current]
 
 
-def _shape(atom: Atom) -> tuple[Any, ...]:
-    assert isinstance(atom.type, TensorType)
-    return atom.type.shape
-
-
-def _dtype(atom: Atom) -> str:
-    assert isinstance(atom.type, TensorType)
-    return atom.type.dtype
-
-
 def _scaled(node: Node, x: Atom, factor: float) -> Atom:
-    return node.call("multiply", x, node.constant(factor, _dtype(x)))
+    return node.call("multiply", x, node.constant(factor, dtype_of(x)))
 
 
 def _moments(node: Node, x: Atom, axes: tuple[int, ...], keepdims: bool) -> tuple[Atom, Atom]:
     """Mean and variance over axes, in float32 for 16-bit floats."""
-    if _dtype(x) in ("float16", "bfloat16"):
+    if dtype_of(x) in ("float16", "bfloat16"):
         x = node.cast(x, "float32")
     mean = node.call("mean", x, axis=axes, keepdims=True)
     deviation = node.call("subtract", x, mean)
     variance = node.call("mean", node.call("multiply", deviation, deviation), axis=axes, keepdims=keepdims)
-    return (mean if keepdims else node.reshape(mean, _shape(variance))), variance
+    return (mean if keepdims else node.reshape(mean, shape_of(variance))), variance
 
 
 @converter("LayerNormalization")
@@ -76,7 +66,7 @@ def convert_layer_normalization(node: Node) -> Any:
     if node.has_output(1) or node.has_output(2):
         stash = node.dtype_attr("stash_type", "float32")
         mean, variance = _moments(node, node.cast(x, stash), tuple(range(axis, rank)), keepdims=True)
-        shifted = node.call("add", variance, node.constant(epsilon, _dtype(variance)))
+        shifted = node.call("add", variance, node.constant(epsilon, dtype_of(variance)))
         inverse = node.call("reciprocal", node.call("sqrt", shifted))
         results[1:] = [node.cast(mean, stash), node.cast(inverse, stash)]
     return results
@@ -133,8 +123,8 @@ def convert_lp_normalization(node: Node) -> Atom:
     if power == 2:
         norm = node.call("sqrt", norm)
     # Where the norm is 0 the data is 0 too, and so shall the result be.
-    least = np.finfo(DTYPES[_dtype(wide)][0]).tiny
-    norm = node.call("maximum", norm, node.constant(least, _dtype(wide)))
+    least = np.finfo(DTYPES[dtype_of(wide)][0]).tiny
+    norm = node.call("maximum", norm, node.constant(least, dtype_of(wide)))
     return node.cast(node.call("divide", wide, norm), dtype)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..op.base import normalize_axis
 from ..relay.dimension import product
-from ..relay.expr import Atom
-from .attention import dtype_of, part, shape_of
+from ..relay.expr import Atom, dtype_of, shape_of
+from .attention import part
 from .convert_fused_microsoft import activated, convert_fused_matmul, embedded
 from .convert_quantize import convert_as, dequantized, quantized
 from .registry import Node, converter

@@ -10,8 +10,7 @@ import numpy as np
 import onnx
 
 from ..op.base import FLOATS, normalize_axis
-from ..relay.expr import Atom, Constant
-from ..relay.types import TensorType
+from ..relay.expr import Atom, Constant, dtype_of, tensor_type
 from .registry import Node, converter, find_converter
 from .window import kernel_window, spatial_rank, window_attributes
 
@@ -25,8 +24,8 @@ def convert_quantize_linear(node: Node) -> Any:
         node.input(0),
         scale,
         zero_point,
-        dtype=node.dtype_attr("output_dtype", _type(zero_point).dtype if zero_point is not None else "uint8"),
-        precision=_precision(node.dtype_attr("precision", _type(scale).dtype)),
+        dtype=node.dtype_attr("output_dtype", tensor_type(zero_point).dtype if zero_point is not None else "uint8"),
+        precision=_precision(node.dtype_attr("precision", tensor_type(scale).dtype)),
         axis=_quantized_axis(node),
         block_size=node.attr("block_size", 0),
         saturate=bool(node.attr("saturate", 1)),
@@ -37,7 +36,7 @@ def convert_quantize_linear(node: Node) -> Any:
 @converter("DequantizeLinear", domain="com.microsoft")
 def convert_dequantize_linear(node: Node) -> Any:
     scale = node.input(1)
-    dtype = _type(scale).dtype
+    dtype = tensor_type(scale).dtype
     return dequantized(
         node,
         node.input(0),
@@ -69,8 +68,8 @@ def convert_qlinear_conv(node: Node) -> Any:
 def convert_conv_integer(node: Node) -> Any:
     spatial_rank(node)
     w_zero_point = node.optional_input(3)
-    if w_zero_point is not None and _type(w_zero_point).rank == 1 and _type(w_zero_point).size != 1:
-        w_zero_point = node.reshape(w_zero_point, (*_type(w_zero_point).shape, *[1] * (node.type(1).rank - 1)))
+    if w_zero_point is not None and tensor_type(w_zero_point).rank == 1 and tensor_type(w_zero_point).size != 1:
+        w_zero_point = node.reshape(w_zero_point, (*tensor_type(w_zero_point).shape, *[1] * (node.type(1).rank - 1)))
     window = window_attributes(node, node.type(0), kernel_window(node, node.type(1)))
     return node.call(
         "nn.conv",
@@ -96,7 +95,7 @@ def convert_qlinear_matmul(node: Node) -> Any:
     product = integer_product(node, a, b, a_zero_point, b_zero_point)
     scale = scale_product(node, per_row(node, node.cast(a_scale, "float32")), node.cast(b_scale, "float32"))
     real = node.call("multiply", node.cast(product, "float32"), scale)
-    rows = max(_type(product).rank - 2, 0)
+    rows = max(tensor_type(product).rank - 2, 0)
     return quantized(node, real, node.cast(y_scale, "float32"), y_zero_point, axis=rows)
 
 
@@ -105,8 +104,8 @@ def quantized(
 ) -> Atom:
     """A call of `qnn.quantize`; the result's type is that of the zero point, or else uint8."""
     if dtype is None:
-        dtype = "uint8" if zero_point is None else _type(zero_point).dtype
-    attrs.setdefault("precision", _precision(_type(scale).dtype))
+        dtype = "uint8" if zero_point is None else tensor_type(zero_point).dtype
+    attrs.setdefault("precision", _precision(tensor_type(scale).dtype))
     return node.call("qnn.quantize", *_present(x, scale, zero_point), dtype=dtype, **attrs)
 
 
@@ -114,12 +113,12 @@ def dequantized(
     node: Node, x: Atom, scale: Atom, zero_point: Atom | None = None, dtype: str | None = None, **attrs: Any
 ) -> Atom:
     """A call of `qnn.dequantize`; the result has the scale's type."""
-    return node.call("qnn.dequantize", *_present(x, scale, zero_point), dtype=dtype or _type(scale).dtype, **attrs)
+    return node.call("qnn.dequantize", *_present(x, scale, zero_point), dtype=dtype or dtype_of(scale), **attrs)
 
 
 def dynamically_quantized(node: Node, x: Atom) -> tuple[Atom, Atom, Atom]:
     """The tensor in uint8, its scale and its zero point, which follow from its range; that includes 0."""
-    axes = tuple(range(_type(x).rank))
+    axes = tuple(range(tensor_type(x).rank))
     zero = node.constant(0, "float32")
     low, high = (node.call(op, x, axis=axes, keepdims=False) if axes else x for op in ("min", "max"))
     low, high = node.call("minimum", low, zero), node.call("maximum", high, zero)
@@ -139,7 +138,7 @@ def integer_product(node: Node, a: Atom, b: Atom, a_zero_point: Atom | None, b_z
 
 def per_row(node: Node, parameter: Atom) -> Atom:
     """A scale or zero point with one element for each row of a matrix, as a column."""
-    type_ = _type(parameter)
+    type_ = tensor_type(parameter)
     return node.reshape(parameter, (*type_.shape, 1)) if type_.rank == 1 and type_.size != 1 else parameter
 
 
@@ -163,7 +162,7 @@ def convert_as(node: Node, operator: str, inputs: Sequence[Atom | None], opset: 
 
 def _centred(node: Node, x: Atom, zero_point: Atom | None) -> Atom:
     """Integers less their zero point, in int32; themselves where that is 0."""
-    type_ = _type(x)
+    type_ = tensor_type(x)
     if type_.dtype not in ("int8", "uint8"):
         raise node.error(f"an input of {type_.dtype}", expected="int8 or uint8")
     if zero_point is None or (isinstance(zero_point, Constant) and not zero_point.array.any()):
@@ -186,8 +185,3 @@ def _precision(dtype: str) -> str:
 
 def _present(*atoms: Atom | None) -> list[Atom]:
     return [atom for atom in atoms if atom is not None]
-
-
-def _type(atom: Atom) -> TensorType:
-    assert isinstance(atom.type, TensorType)
-    return atom.type

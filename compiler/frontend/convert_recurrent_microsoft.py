@@ -6,8 +6,8 @@ from typing import Any
 
 from ..op.nn_recurrent_activation import ACTIVATIONS, Chosen, choose
 from ..relay.dimension import Dimension
-from ..relay.expr import Atom
-from .attention import dtype_of, part, shape_of
+from ..relay.expr import Atom, dtype_of, shape_of
+from .attention import part
 from .convert_quantize import dynamically_quantized, integer_product, scale_product
 from .registry import Node, converter
 

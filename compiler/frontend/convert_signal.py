@@ -13,7 +13,7 @@ from ..op.base import normalize_axis
 from ..op.fourier_transform import GREATEST_FACTOR
 from ..op.mel_weights import mel_weights
 from ..relay.dimension import Dimension, product
-from ..relay.expr import Atom
+from ..relay.expr import Atom, shape_of
 from ..relay.types import TensorType
 from .registry import Node, converter
 from .run_time_axes import RunTimeAxes, is_known
@@ -73,7 +73,7 @@ def _dft_along_run_time_axis(node: Node, rank: int) -> Atom:
     wide = wide_dtype(dtype)
     attrs: dict[str, Any] = {"length": length, "inverse": inverse, "onesided": onesided}
     result = node.cast(node.call("fourier_transform", node.cast(split, wide), **attrs), dtype)
-    _, elements, _, parts = _shape(result)
+    _, elements, _, parts = shape_of(result)
     if not node.has_input(1) and not onesided:
         return node.call("checked_reshape", result, shape=(*shape[:-1], parts))
     count = node.call("full", shape=(1,), value=elements, dtype="int64")
@@ -149,7 +149,7 @@ class _Signal:
         order = [*(a for a in range(type_.rank) if a not in (axis, type_.rank - 1)), type_.rank - 1, axis]
         x = node.transpose(node.cast(self.value, wide), order)
         x = self._resized(x, length // 2 + 1 if inverse and onesided else length)
-        lead = list(_shape(x)[:-2])
+        lead = list(shape_of(x)[:-2])
         if inverse and onesided:
             matrix, results = _inverse_real_matrix(length), 1
             x = self._product(self._flat(x), matrix, wide)
@@ -166,12 +166,12 @@ class _Signal:
 
     def _by_kernel(self, axis: int, length: Dimension, inverse: bool, onesided: bool) -> Atom:
         """By a kernel for all lengths; it needs no constants as large as the square of the length."""
-        shape = _shape(self.value)
+        shape = shape_of(self.value)
         split = (product(shape[:axis]), shape[axis], product(shape[axis + 1 : -1]), shape[-1])
         x = self.node.cast(self.node.reshape(self.value, split), wide_dtype(self._dtype()))
         attrs: dict[str, Any] = {"length": length, "inverse": inverse, "onesided": onesided}
         result = self.node.call("fourier_transform", x, **attrs)
-        _, elements, _, parts = _shape(result)
+        _, elements, _, parts = shape_of(result)
         return self.node.reshape(result, (*shape[:axis], elements, *shape[axis + 1 : -1], parts))
 
     def _dtype(self) -> str:
@@ -180,7 +180,7 @@ class _Signal:
 
     def _resized(self, x: Atom, size: int) -> Atom:
         """With so many elements: the first ones, or with zeros behind them."""
-        shape = _shape(x)
+        shape = shape_of(x)
         found, rank = shape[-1], len(shape)
         assert isinstance(found, int)
         if found == size:
@@ -193,7 +193,7 @@ class _Signal:
 
     def _flat(self, x: Atom) -> Atom:
         """(..., parts, size) as (..., parts * size)."""
-        *lead, parts, size = _shape(x)
+        *lead, parts, size = shape_of(x)
         return self.node.reshape(x, (*lead, parts * size))
 
     def _product(self, x: Atom, matrix: np.ndarray, dtype: str) -> Atom:
@@ -206,7 +206,7 @@ class _Signal:
         if length <= DIRECT_LENGTH or first == 1:
             return self._product(x, _matrix(length, inverse, parts) * scale, dtype)
         node, second = self.node, length // first
-        lead = list(_shape(x)[:-1])
+        lead = list(shape_of(x)[:-1])
         rank = len(lead)
         # Element j = j1 n2 + j2; transforms over j1.
         x = node.reshape(x, (*lead, parts, first, second))
@@ -225,11 +225,6 @@ class _Signal:
         x = self._spectrum(node.reshape(x, (*lead, first, 2 * second)), 2, second, inverse, dtype)
         x = node.transpose(node.reshape(x, (*lead, first, 2, second)), [*range(rank), rank + 1, rank + 2, rank])
         return node.reshape(x, (*lead, 2 * length))
-
-
-def _shape(atom: Atom) -> tuple[Dimension, ...]:
-    assert isinstance(atom.type, TensorType)
-    return atom.type.shape
 
 
 def _factor(length: int) -> int:

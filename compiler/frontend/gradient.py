@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ..relay.dimension import Dimension
-from ..relay.expr import Atom, Call, Var
+from ..relay.expr import Atom, Call, Var, tensor_type
 from ..relay.types import TensorType
 from .registry import Node
 
@@ -37,7 +37,7 @@ def gradients(node: Node, y: Atom, xs: Sequence[Atom], given: Mapping[Atom, Atom
         arguments = [values.get(a, a) for a in call.args]
         changed = any(new is not old for new, old in zip(arguments, call.args, strict=True))
         values[var] = node.call(str(call.op), *arguments, **call.attrs) if changed else var
-    found: dict[Atom, Atom] = {y: _full(node, _type(values.get(y, y)), 1.0)}
+    found: dict[Atom, Atom] = {y: _full(node, tensor_type(values.get(y, y)), 1.0)}
     for var, call in reversed(steps):
         if var not in found:
             continue
@@ -52,7 +52,7 @@ def gradients(node: Node, y: Atom, xs: Sequence[Atom], given: Mapping[Atom, Atom
         for argument, part in zip(call.args, parts, strict=True):
             if part is not None:
                 found[argument] = node.call("add", found[argument], part) if argument in found else part
-    return [found[x] if x in found else _full(node, _type(values.get(x, x)), 0.0) for x in xs]
+    return [found[x] if x in found else _full(node, tensor_type(values.get(x, x)), 0.0) for x in xs]
 
 
 def _steps(node: Node, y: Atom, ends: set[Atom]) -> list[tuple[Var, Call]]:
@@ -84,22 +84,17 @@ def _steps(node: Node, y: Atom, ends: set[Atom]) -> list[tuple[Var, Call]]:
     return kept
 
 
-def _type(atom: Atom) -> TensorType:
-    assert isinstance(atom.type, TensorType)
-    return atom.type
-
-
 def _full(node: Node, type_: TensorType, value: float) -> Atom:
     return node.call("full", shape=type_.shape, value=value, dtype=type_.dtype)
 
 
 def _number(node: Node, like: Atom, value: float) -> Atom:
-    return node.constant(value, _type(like).dtype)
+    return node.constant(value, tensor_type(like).dtype)
 
 
 def _summed(node: Node, gradient: Atom, shape: Sequence[Dimension]) -> Atom:
     """The gradient of what was broadcast."""
-    found = _type(gradient).shape
+    found = tensor_type(gradient).shape
     more = len(found) - len(shape)
     axes = [*range(more), *(more + i for i, d in enumerate(shape) if d == 1 and found[more + i] != 1)]
     if axes:
@@ -110,7 +105,7 @@ def _summed(node: Node, gradient: Atom, shape: Sequence[Dimension]) -> Atom:
 def _broadcasting(rule: Rule) -> Rule:
     def summed(node: Node, call: Call, args: Sequence[Atom], result: Atom, gradient: Atom) -> Sequence[Atom | None]:
         parts = rule(node, call, args, result, gradient)
-        return [p if p is None else _summed(node, p, _type(a).shape) for p, a in zip(parts, args, strict=True)]
+        return [p if p is None else _summed(node, p, tensor_type(a).shape) for p, a in zip(parts, args, strict=True)]
 
     return summed
 
@@ -140,24 +135,24 @@ def _one_less(node: Node, value: Atom) -> Atom:
 
 
 def _relu(node: Node, x: Atom, y: Atom) -> Atom:
-    return node.cast(node.call("greater", x, _number(node, x, 0)), _type(x).dtype)
+    return node.cast(node.call("greater", x, _number(node, x, 0)), tensor_type(x).dtype)
 
 
 def _reduction(node: Node, call: Call, args: Sequence[Atom], result: Atom, gradient: Atom) -> Sequence[Atom | None]:
     """Sums and means."""
-    shape = _type(args[0]).shape
+    shape = tensor_type(args[0]).shape
     axes = {axis % len(shape) for axis in call.attrs.axis}
     kept = tuple(1 if axis in axes else dim for axis, dim in enumerate(shape))
     spread = node.call("broadcast_to", node.reshape(gradient, kept), shape=shape)
     if call.op == "sum":
         return [spread]
-    ones = node.call("sum", _full(node, _type(args[0]), 1.0), axis=tuple(axes), keepdims=True)
+    ones = node.call("sum", _full(node, tensor_type(args[0]), 1.0), axis=tuple(axes), keepdims=True)
     return [node.call("divide", spread, ones)]
 
 
 def _matmul(node: Node, call: Call, args: Sequence[Atom], result: Atom, gradient: Atom) -> Sequence[Atom | None]:
     a, b = args
-    if _type(a).rank != 2 or _type(b).rank != 2 or call.attrs.transpose_a or call.attrs.transpose_b:
+    if tensor_type(a).rank != 2 or tensor_type(b).rank != 2 or call.attrs.transpose_a or call.attrs.transpose_b:
         raise node.error("Gradient through a product of other than two plain matrices", expected="matrices")
     left = node.call("nn.matmul", gradient, node.transpose(b, (1, 0)))
     return [left, node.call("nn.matmul", node.transpose(a, (1, 0)), gradient)]
@@ -165,7 +160,7 @@ def _matmul(node: Node, call: Call, args: Sequence[Atom], result: Atom, gradient
 
 def _dense(node: Node, call: Call, args: Sequence[Atom], result: Atom, gradient: Atom) -> Sequence[Atom | None]:
     x, weights, *bias = args
-    if _type(x).rank != 2:
+    if tensor_type(x).rank != 2:
         raise node.error("Gradient through a product of a stack of matrices", expected="a matrix")
     by_weights = node.call("nn.matmul", node.transpose(gradient, (1, 0)), x)
     parts: list[Atom | None] = [node.call("nn.matmul", gradient, weights), by_weights]
@@ -190,12 +185,12 @@ _RULES: Mapping[str, Rule] = {
     "sin": _elementwise(lambda node, x, y: node.call("cos", x)),
     "cos": _elementwise(lambda node, x, y: node.call("negative", node.call("sin", x))),
     "nn.relu": _elementwise(_relu),
-    "cast": lambda node, call, args, result, g: [node.cast(g, _type(args[0]).dtype)],
-    "reshape": lambda node, call, args, result, g: [node.reshape(g, _type(args[0]).shape)],
+    "cast": lambda node, call, args, result, g: [node.cast(g, tensor_type(args[0]).dtype)],
+    "reshape": lambda node, call, args, result, g: [node.reshape(g, tensor_type(args[0]).shape)],
     "transpose": lambda node, call, args, result, g: [
         node.transpose(g, [call.attrs.axes.index(axis) for axis in range(len(call.attrs.axes))])
     ],
-    "broadcast_to": lambda node, call, args, result, g: [_summed(node, g, _type(args[0]).shape)],
+    "broadcast_to": lambda node, call, args, result, g: [_summed(node, g, tensor_type(args[0]).shape)],
     "sum": _reduction,
     "mean": _reduction,
     "nn.matmul": _matmul,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import NOWHERE, Location
-from .dimension import Dim, substitute
+from .dimension import Dim, Dimension, substitute
 from .run_time import is_run_time_symbol
 from .types import FuncType, TensorType, TupleType, Type, type_of_array, type_symbols
 
@@ -202,6 +202,22 @@ class Module:
 
     def with_main(self, main: Function) -> Module:
         return replace(self, functions={**self.functions, "main": main})
+
+
+def tensor_type(atom: Atom) -> TensorType:
+    """The type of a value that must be a tensor."""
+    assert isinstance(atom.type, TensorType), atom
+    return atom.type
+
+
+def shape_of(atom: Atom) -> tuple[Dimension, ...]:
+    """The shape of a value that must be a tensor."""
+    return tensor_type(atom).shape
+
+
+def dtype_of(atom: Atom) -> str:
+    """The element type of a value that must be a tensor."""
+    return tensor_type(atom).dtype
 
 
 def atoms_of(value: Expr) -> tuple[Atom, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..relay.expr import Atom, Call, Expr, Function, GlobalVar, If, Module, Var, While, all_bindings
+from ..relay.expr import Atom, Binding, Call, Expr, Function, GlobalVar, If, Module, Var, While, all_bindings
 from ..target import Target
 
 
@@ -66,6 +66,25 @@ def map_subfunctions(value: Expr, rewrite: Callable[[Function], Function]) -> Ex
     if isinstance(value, While):
         return replace(value, condition=rewrite(value.condition), body=rewrite(value.body))
     return value
+
+
+def replace_calls(function: Function, op: str, convert: Callable[[Call, Var], Expr | None]) -> Function:
+    """Put something else in place of an operator's calls, also in nested functions.
+
+    Parameters
+    ----------
+    function : Function
+    op : str
+    convert : callable
+        Gets a call and the variable that it is bound to; None leaves the call as it is.
+    """
+    bindings = []
+    for binding in function.bindings:
+        value = map_subfunctions(binding.value, lambda inner: replace_calls(inner, op, convert))
+        if isinstance(value, Call) and value.op == op:
+            value = convert(value, binding.var) or value
+        bindings.append(Binding(binding.var, value))
+    return replace(function, bindings=tuple(bindings))
 
 
 @dataclass

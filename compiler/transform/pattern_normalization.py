@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..op.base import FLOATS
-from ..relay.expr import Atom, Constant
-from ..relay.types import TensorType
+from ..relay.expr import Atom, Constant, shape_of
 from .rewrite import Rules, Site, scalar_value
-
-
-def _rank(atom: Atom) -> int:
-    assert isinstance(atom.type, TensorType)
-    return atom.type.rank
 
 
 def _reduced_axes(site: Site | None) -> tuple[int, ...] | None:
@@ -31,7 +25,7 @@ def _mean_of_squares(site: Site, atom: Atom) -> tuple[Atom, tuple[int, ...]] | N
     if mean is None or axes is None:
         return None
     square = site.definition(mean.args[0], "multiply", "power")
-    if square is None or not _trailing(axes, _rank(mean.args[0])):
+    if square is None or not _trailing(axes, len(shape_of(mean.args[0]))):
         return None
     x, other = square.args
     if square.op == "multiply":

@@ -6,16 +6,15 @@ quarters. Rows of pixels fill vectors of any length.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from .. import op as relay_op
 from ..op.nn_conv_planes import pack_weights, padding_of_columns
 from ..relay.dimension import Dimension
-from ..relay.expr import Binding, Call, Constant, Function, Module, Var
+from ..relay.expr import Call, Constant, Module, Var
 from ..relay.types import TensorType
 from ..target import Target
-from .base import Pass, PassContext, map_functions, map_subfunctions
+from .base import Pass, PassContext, map_functions, replace_calls
 
 #: Output channels up to which vectors along rows are better than blocks, if these are not filled.
 MOST_CHANNELS = 12
@@ -33,20 +32,10 @@ def _run(module: Module, context: PassContext) -> Module:
     target = context.target
     if target is None or target.vector_bits == 0 or target.kernel_format == "c":
         return module
-    return map_functions(module, partial(_rewrite, target))
+    return map_functions(module, lambda function: replace_calls(function, "nn.conv", partial(_convert, target)))
 
 
-def _rewrite(target: Target, function: Function) -> Function:
-    bindings = []
-    for binding in function.bindings:
-        value = map_subfunctions(binding.value, partial(_rewrite, target))
-        if isinstance(value, Call) and value.op == "nn.conv":
-            value = _convert(value, binding.var, target) or value
-        bindings.append(Binding(binding.var, value))
-    return replace(function, bindings=tuple(bindings))
-
-
-def _convert(call: Call, var: Var, target: Target) -> Call | None:
+def _convert(target: Target, call: Call, var: Var) -> Call | None:
     data, weights, *bias = call.args
     attrs, result = call.attrs, var.type
     if not isinstance(weights, Constant) or not isinstance(data.type, TensorType) or not isinstance(result, TensorType):

@@ -6,14 +6,9 @@ from collections.abc import Sequence
 
 from .. import op as relay_op
 from ..relay.dimension import Dim, maximum, product
-from ..relay.expr import Atom, Constant, Var
+from ..relay.expr import Atom, Constant, Var, shape_of
 from ..relay.types import TensorType
 from .rewrite import Rules, Site, scalar_value
-
-
-def _shape(atom: Atom) -> tuple[int | Dim, ...]:
-    assert isinstance(atom.type, TensorType)
-    return atom.type.shape
 
 
 def _same(site: Site) -> Atom | None:
@@ -37,14 +32,14 @@ def _transpose(site: Site) -> Atom | None:
     merged = _transpose_of_merged(site)
     if merged is not None:
         return merged
-    moved = [axis for axis in axes if _shape(site.args[0])[axis] != 1]
+    moved = [axis for axis in axes if shape_of(site.args[0])[axis] != 1]
     return site.emit("reshape", site.args[0], shape=site.tensor.shape) if moved == sorted(moved) else None
 
 
 def _transpose_of_merged(site: Site) -> Atom | None:
     """Axes that were merged and are then moved -> the axes moved and then merged: so transposes find each other."""
     view = site.definition(site.args[0], "reshape")
-    groups = _merged_axes(_shape(view.args[0]), _shape(site.args[0])) if view else None
+    groups = _merged_axes(shape_of(view.args[0]), shape_of(site.args[0])) if view else None
     if view is None or groups is None or site.definition(view.args[0], "transpose") is None:
         return None
     axes = tuple(axis for group in site.attrs.axes for axis in groups[group])
@@ -81,7 +76,7 @@ def _concatenate(site: Site) -> Atom | None:
         inner = site.definition(arg, "concatenate")
         if inner is not None and inner.attrs.axis % site.tensor.rank == axis and site.uses(arg) == 1:
             parts.extend(inner.args)
-        elif _shape(arg)[axis] != 0:
+        elif shape_of(arg)[axis] != 0:
             parts.append(arg)
     if len(parts) == 1:
         return parts[0]
@@ -130,7 +125,7 @@ def _tile(site: Site) -> Atom | None:
     """Nothing repeated, or only axes of one element, which is broadcasting."""
     if all(r == 1 for r in site.attrs.repeats):
         return site.args[0]
-    repeated = [d for d, r in zip(_shape(site.args[0]), site.attrs.repeats, strict=True) if r != 1]
+    repeated = [d for d, r in zip(shape_of(site.args[0]), site.attrs.repeats, strict=True) if r != 1]
     if any(d != 1 for d in repeated):
         return None
     return site.emit_as("broadcast_to", site.args[0], shape=site.tensor.shape)
@@ -140,15 +135,15 @@ def _take_one(site: Site) -> Atom | None:
     """Picking by one constant index -> a slice and a view, neither of which needs the index in memory."""
     x, indices = site.args
     index = scalar_value(indices)
-    axis = site.attrs.axis % len(_shape(x))
-    size = _shape(x)[axis]
+    axis = site.attrs.axis % len(shape_of(x))
+    size = shape_of(x)[axis]
     if index is None or not isinstance(indices, Constant) or indices.array.size != 1 or not isinstance(size, int):
         return None
     index = int(index)
     if not -size <= index < size:
         return None
-    begin = [0] * len(_shape(x))
-    end: list[int | Dim] = list(_shape(x))
+    begin = [0] * len(shape_of(x))
+    end: list[int | Dim] = list(shape_of(x))
     begin[axis], end[axis] = index % size, index % size + 1
     part = site.emit("strided_slice", x, begin=tuple(begin), end=tuple(end), strides=(1,) * len(begin))
     return site.emit("reshape", part, shape=site.tensor.shape)
@@ -159,7 +154,7 @@ def _shape_of(site: Site) -> Atom | None:
     origin = site.args[0]
     while True:
         found = site.definition(origin)
-        same = [a for a in found.args if isinstance(a, Var) and _has_shape(a, _shape(origin))] if found else []
+        same = [a for a in found.args if isinstance(a, Var) and _has_shape(a, shape_of(origin))] if found else []
         if not same:
             break
         origin = same[0]
@@ -217,14 +212,14 @@ def split_to_slices(site: Site) -> Atom | None:
     contiguous = relay_op.get("split").contiguous
     if contiguous is not None and contiguous(site.attrs, [site.args[0].type]):
         return None
-    (x,), axis = site.args, site.attrs.axis % len(_shape(site.args[0]))
+    (x,), axis = site.args, site.attrs.axis % len(shape_of(site.args[0]))
     if any(maximum(size, 0) != size for size in site.attrs.sizes):
         return None  # a symbolic size that may be less than 0, as far as one can tell
     parts: list[Atom] = []
     offset: int | Dim = 0
-    begin: list[int | Dim] = [0] * len(_shape(x))
+    begin: list[int | Dim] = [0] * len(shape_of(x))
     for size in site.attrs.sizes:
-        end = list(_shape(x))
+        end = list(shape_of(x))
         begin[axis], end[axis] = offset, offset + size
         parts.append(site.emit("strided_slice", x, begin=tuple(begin), end=tuple(end), strides=(1,) * len(begin)))
         offset = offset + size
@@ -243,7 +238,7 @@ def _extremum_of_all(site: Site) -> Atom | None:
     A chain of comparisons waits for each of them; columns are compared side by side. (TVM's `rfactor` would do it for
     sums; the reducers with infinities as identities it does not know.)
     """
-    shape = _shape(site.args[0])
+    shape = shape_of(site.args[0])
     total = product(shape)
     columns = [d for d in (total, shape[-1] if shape else 0) if isinstance(d, int) and d and d % _LANES == 0]
     if len(set(site.attrs.axis)) != len(shape) or not columns:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from .. import op as relay_op
 from ..op.nn_conv_blocked import unpack_weights
@@ -24,10 +23,10 @@ from ..op.nn_conv_winograd import (
     whole_groups,
 )
 from ..relay.dimension import Dimension
-from ..relay.expr import Binding, Call, Constant, Function, Module
+from ..relay.expr import Call, Constant, Module, Var, tensor_type
 from ..relay.types import TensorType
 from ..target import SUMS, Target
-from .base import Pass, PassContext, map_functions, map_subfunctions
+from .base import Pass, PassContext, map_functions, replace_calls
 
 #: Channels that the transform of the data works on at once, in a vector.
 LEAST_BLOCK = 4
@@ -37,22 +36,12 @@ def _run(module: Module, context: PassContext) -> Module:
     target = context.target
     if target is None or target.vector_bits == 0 or not context.options.get("winograd.enabled", True):
         return module
-    return map_functions(module, partial(_rewrite, target))
+    return map_functions(module, lambda function: replace_calls(function, "nn.conv_blocked", partial(_convert, target)))
 
 
-def _rewrite(target: Target, function: Function) -> Function:
-    bindings = []
-    for binding in function.bindings:
-        value = map_subfunctions(binding.value, partial(_rewrite, target))
-        if isinstance(value, Call) and value.op == "nn.conv_blocked":
-            value = _convert(value, binding.var.type, target) or value
-        bindings.append(Binding(binding.var, value))
-    return replace(function, bindings=tuple(bindings))
-
-
-def _convert(call: Call, result: Any, target: Target) -> Call | None:
+def _convert(target: Target, call: Call, var: Var) -> Call | None:
     data, weights, *bias = call.args
-    data_type, attrs = data.type, call.attrs
+    data_type, result, attrs = data.type, tensor_type(var), call.attrs
     if not isinstance(weights, Constant) or not isinstance(data_type, TensorType) or attrs.groups != 1:
         return None
     chunks, in_chunks, *window, in_block, out_block = weights.array.shape

@@ -47,7 +47,7 @@ def found() -> SmallModel:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_all_models(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_models(name: str) -> None:
     """With bounds, results are the same as without, for sizes up to the bounds."""
     model = BY_NAME[name]
     with onnxc.compile(model.proto(), jobs=1) as compiled:

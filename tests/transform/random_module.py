@@ -11,7 +11,7 @@ from onnxc import op as relay_op
 from onnxc.diagnostics import NOWHERE, CompileError
 from onnxc.relay.builder import FunctionBuilder
 from onnxc.relay.dimension import Dim
-from onnxc.relay.expr import Atom, Constant, Module
+from onnxc.relay.expr import Atom, Constant, Module, shape_of
 from onnxc.relay.types import TensorType
 
 _UNARY = ("sigmoid", "tanh", "nn.relu", "negative", "abs", "nn.gelu")
@@ -81,7 +81,7 @@ class _Generator:
 
     def binary(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
         x = values[0]
-        shape = _shape(x)
+        shape = shape_of(x)
         op = _BINARY[int(self.random.integers(len(_BINARY)))]
         same = [v for v in values if v.type == x.type]
         kind = int(self.random.integers(4))
@@ -102,11 +102,11 @@ class _Generator:
         return [b.call("power", bounded, Constant(np.array(2.0, np.float32)))]
 
     def transpose(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
-        rank = len(_shape(values[0]))
+        rank = len(shape_of(values[0]))
         return [b.call("transpose", values[0], axes=tuple(int(a) for a in self.random.permutation(rank)))]
 
     def reshape(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
-        dims = list(_shape(values[0]))
+        dims = list(shape_of(values[0]))
         if len(dims) > 1 and self.random.random() < 0.6:
             axis = int(self.random.integers(len(dims) - 1))
             dims[axis : axis + 2] = [dims[axis] * dims[axis + 1]]
@@ -116,7 +116,7 @@ class _Generator:
 
     def slice(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
         begin, end, strides = [], [], []
-        for dim in _shape(values[0]):
+        for dim in shape_of(values[0]):
             whole = not isinstance(dim, int) or dim < 2 or self.random.random() < 0.5
             begin.append(0 if whole else 1)
             end.append(dim)
@@ -126,16 +126,16 @@ class _Generator:
     def concatenate(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
         x = values[0]
         same = [v for v in values if v.type == x.type][: int(self.random.integers(1, 4))]
-        return [b.call("concatenate", *same, axis=int(self.random.integers(max(1, len(_shape(x))))))]
+        return [b.call("concatenate", *same, axis=int(self.random.integers(max(1, len(shape_of(x))))))]
 
     def pad(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
-        rank = len(_shape(values[0]))
+        rank = len(shape_of(values[0]))
         amounts = self.random.integers(0, 2, (2, rank))
         before, after = (tuple(int(a) for a in side) for side in amounts)
         return [b.call("pad", values[0], before=before, after=after, value=0.0)]
 
     def split(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
-        shape = _shape(values[0])
+        shape = shape_of(values[0])
         axes = [a for a, d in enumerate(shape) if isinstance(d, int) and d > 1]
         if not axes:
             raise CompileError("nothing to split")
@@ -146,7 +146,7 @@ class _Generator:
         return [b.get_item(parts, 0), b.get_item(parts, 1)]
 
     def reduce(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
-        rank = len(_shape(values[0]))
+        rank = len(shape_of(values[0]))
         if rank == 0:
             raise CompileError("a scalar")
         op = ("sum", "mean", "max")[int(self.random.integers(3))]
@@ -155,20 +155,20 @@ class _Generator:
 
     def softmax(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
         x = values[0]
-        axis = (max(len(_shape(x)) - 1, 0),)
+        axis = (max(len(shape_of(x)) - 1, 0),)
         shifted = b.call("subtract", x, b.call("max", x, axis=axis, keepdims=True))
         powers = b.call("exp", shifted)
         return [b.call("divide", powers, b.call("sum", powers, axis=axis, keepdims=True))]
 
     def dense(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
-        inner = _shape(values[0])[-1] if _shape(values[0]) else 0
+        inner = shape_of(values[0])[-1] if shape_of(values[0]) else 0
         if not isinstance(inner, int) or inner == 0:
             raise CompileError("no static inner dimension")
         weights = self.random.uniform(-0.5, 0.5, (4, inner)).astype(np.float32)
         return [b.call("nn.dense", values[0], Constant(weights))]
 
     def convolution(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
-        shape = _shape(values[0])
+        shape = shape_of(values[0])
         channels = shape[1] if len(shape) > 1 else 0
         if len(shape) not in (3, 4) or not isinstance(channels, int) or channels == 0:
             raise CompileError("no image")
@@ -183,16 +183,11 @@ class _Generator:
 
     def matmul(self, b: FunctionBuilder, values: list[Atom]) -> list[Atom]:
         x = values[0]
-        rank = len(_shape(x))
+        rank = len(shape_of(x))
         if rank < 2:
             raise CompileError("no matrix")
         swapped = b.call("transpose", x, axes=(*range(rank - 2), rank - 1, rank - 2))
         return [b.call("tanh", b.call("nn.matmul", x, swapped))]
-
-
-def _shape(atom: Atom) -> tuple[int | Dim, ...]:
-    assert isinstance(atom.type, TensorType)
-    return atom.type.shape
 
 
 def random_module(seed: int) -> Module:
