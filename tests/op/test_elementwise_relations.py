@@ -6,29 +6,11 @@ import numpy as np
 import pytest
 
 from onnxc import op
-from onnxc.diagnostics import CompileError
 from onnxc.op.shape_arithmetic import Undecided, equal, less, truncate_div
 from onnxc.relay.dimension import Dim
-from onnxc.relay.types import TensorType
+from tests.op.relations import error_of, infer_tensor, tensor
 
 N, M = Dim.symbol("N"), Dim.symbol("M")
-
-
-def tensor(*shape: int | Dim, dtype: str = "float32") -> TensorType:
-    return TensorType(shape, dtype)
-
-
-def infer(name: str, *args: TensorType, **attrs: object) -> TensorType:
-    full = op.complete_attrs(op.get(name), attrs)
-    result = op.infer_type(name, full, args)
-    assert isinstance(result, TensorType)
-    return result
-
-
-def error_of(name: str, *args: TensorType, **attrs: object) -> str:
-    with pytest.raises(CompileError) as caught:
-        infer(name, *args, **attrs)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -44,8 +26,8 @@ def error_of(name: str, *args: TensorType, **attrs: object) -> str:
     ],
 )
 def test_shapes_broadcast(left: tuple, right: tuple, result: tuple) -> None:
-    assert infer("add", tensor(*left), tensor(*right)).shape == result
-    assert infer("less", tensor(*left), tensor(*right)) == tensor(*result, dtype="bool")
+    assert infer_tensor("add", tensor(*left), tensor(*right)).shape == result
+    assert infer_tensor("less", tensor(*left), tensor(*right)) == tensor(*result, dtype="bool")
 
 
 def test_shapes_that_do_not_broadcast() -> None:
@@ -86,24 +68,24 @@ def test_unknown_attribute() -> None:
 
 
 def test_where_needs_a_bool_condition() -> None:
-    assert infer("where", tensor(2, 1, dtype="bool"), tensor(3), tensor()).shape == (2, 3)
+    assert infer_tensor("where", tensor(2, 1, dtype="bool"), tensor(3), tensor()).shape == (2, 3)
     assert "the condition is Tensor[(2,), float32]" in error_of("where", tensor(2), tensor(2), tensor(2))
 
 
 def test_casts_of_strings() -> None:
-    assert infer("cast", tensor(2), dtype="int8").dtype == "int8"
+    assert infer_tensor("cast", tensor(2), dtype="int8").dtype == "int8"
     assert "cast of string to float32" in error_of("cast", tensor(2, dtype="string"), dtype="float32")
 
 
 def test_reinterpreting_needs_equal_sizes() -> None:
-    assert infer("reinterpret", tensor(2), dtype="int32").dtype == "int32"
+    assert infer_tensor("reinterpret", tensor(2), dtype="int32").dtype == "int32"
     assert "the bits of float32 as int64" in error_of("reinterpret", tensor(2), dtype="int64")
 
 
 def test_reduced_shapes() -> None:
-    assert infer("sum", tensor(2, N, 4), axis=(0, 2)).shape == (N,)
-    assert infer("max", tensor(2, N, 4), axis=(1,), keepdims=True).shape == (2, 1, 4)
-    assert infer("argmax", tensor(2, N), axis=1) == tensor(2, dtype="int64")
+    assert infer_tensor("sum", tensor(2, N, 4), axis=(0, 2)).shape == (N,)
+    assert infer_tensor("max", tensor(2, N, 4), axis=(1,), keepdims=True).shape == (2, 1, 4)
+    assert infer_tensor("argmax", tensor(2, N), axis=1) == tensor(2, dtype="int64")
 
 
 @pytest.mark.parametrize("axes", [(2,), (1, 0), (0, 0), (-1,), ()])
@@ -113,10 +95,13 @@ def test_axes_that_are_not_the_tensors(axes: tuple[int, ...]) -> None:
 
 def test_quantised_types() -> None:
     scale, point = tensor(3), tensor(3, dtype="int8")
-    assert infer("qnn.quantize", tensor(2, 3), scale, point, dtype="int8", axis=1) == tensor(2, 3, dtype="int8")
-    assert infer("qnn.dequantize", tensor(2, 3, dtype="int8"), scale, point, dtype="float16", axis=1).dtype == "float16"
+    assert infer_tensor("qnn.quantize", tensor(2, 3), scale, point, dtype="int8", axis=1) == tensor(2, 3, dtype="int8")
+    assert (
+        infer_tensor("qnn.dequantize", tensor(2, 3, dtype="int8"), scale, point, dtype="float16", axis=1).dtype
+        == "float16"
+    )
     blocks = tensor(2, 2)
-    assert infer("qnn.quantize", tensor(2, 3), blocks, dtype="uint8", axis=1, block_size=2).shape == (2, 3)
+    assert infer_tensor("qnn.quantize", tensor(2, 3), blocks, dtype="uint8", axis=1, block_size=2).shape == (2, 3)
 
 
 def test_scale_that_does_not_fit_the_axis() -> None:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from onnxc import op
-from onnxc.diagnostics import CompileError
 from onnxc.relay.dimension import Dim
-from onnxc.relay.types import TensorType, Type, tensor_fields
+from onnxc.relay.types import tensor_fields
+from tests.op.relations import error_of, infer, shape_of, tensor
 
 N, H, W = Dim.symbol("N"), Dim.symbol("H"), Dim.symbol("W")
 
@@ -17,24 +16,6 @@ CONV = {"strides": (1, 1), "padding": (0, 0, 0, 0), "dilations": (1, 1)}
 TRANSPOSE = {**CONV, "output_padding": (0, 0)}
 POOL = {**CONV, "window": (3, 3)}
 TANH = (("Tanh", 0.0, 0.0),)
-
-
-def tensor(*shape: int | Dim, dtype: str = "float32") -> TensorType:
-    return TensorType(shape, dtype)
-
-
-def infer(name: str, *args: TensorType, **attrs: Any) -> Type:
-    return op.infer_type(name, op.complete_attrs(op.get(name), attrs), args)
-
-
-def shape_of(name: str, *args: TensorType, **attrs: Any) -> tuple[Any, ...]:
-    return tensor_fields(infer(name, *args, **attrs))[0].shape
-
-
-def error_of(name: str, *args: TensorType, **attrs: Any) -> str:
-    with pytest.raises(CompileError) as caught:
-        infer(name, *args, **attrs)
-    return str(caught.value)
 
 
 # Convolution

@@ -16,29 +16,10 @@ from onnxc.frontend.importer import import_model
 from onnxc.relay.dimension import Dim, Dimension, maximum, minimum
 from onnxc.relay.expr import Call, Constant, Module
 from onnxc.relay.run_time import Condition, collect_conditions
-from onnxc.relay.types import TensorType, Type, tensor_fields
+from onnxc.relay.types import TensorType, tensor_fields
+from tests.op.relations import error_of, infer, shape_of, tensor
 
 N, M = Dim.symbol("N"), Dim.symbol("M")
-
-
-def tensor(*shape: Dimension, dtype: str = "float32") -> TensorType:
-    return TensorType(shape, dtype)
-
-
-def infer(name: str, *args: TensorType, **attrs: object) -> Type:
-    return op.infer_type(name, op.complete_attrs(op.get(name), attrs), args)
-
-
-def shape_of(name: str, *args: TensorType, **attrs: object) -> tuple[Dimension, ...]:
-    result = infer(name, *args, **attrs)
-    assert isinstance(result, TensorType)
-    return result.shape
-
-
-def error_of(name: str, *args: TensorType, **attrs: object) -> str:
-    with pytest.raises(CompileError) as caught:
-        infer(name, *args, **attrs)
-    return str(caught.value)
 
 
 I64 = "int64"
