@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,14 +44,18 @@ def run(*command: object, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, since setuptools leaves files among its sources."""
+    """Built from a source distribution, and that from a copy, since setuptools leaves files among its sources."""
     copy = tmp_path_factory.mktemp("wheel") / "source"
     copy.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
-    for name in FOLDERS:
+    for name in (*FOLDERS, "tests"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", copy.parent, copy, cwd=copy)
+    run(sys.executable, "-c", "from setuptools.build_meta import build_sdist; build_sdist('..')", cwd=copy)
+    (source,) = copy.parent.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        assert not any("/tests/" in name for name in archive.getnames()), "tests without their data"
+    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", copy.parent, source, cwd=copy)
     (path,) = copy.parent.glob("*.whl")
     return path
 
