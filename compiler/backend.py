@@ -136,38 +136,19 @@ class CompiledModel(BackendRep):
             if missing:
                 raise onnxc.InputError(f"no array for input {', '.join(missing)}")
             values = {name: np.asarray(feeds[name]) for name in self._parameters}
-            empty, ranks = _empty_dimensions(self._model, feeds), self._ranks(feeds)
-            key = (*((v.dtype.str, v.shape, v.tobytes()) for v in values.values()), *sorted(empty), *ranks.items())
+            ranks = self._ranks(feeds)
+            key = (*((v.dtype.str, v.shape, v.tobytes()) for v in values.values()), *ranks.items())
             if key in self._compiled:
                 return self._compiled[key]
             model = onnx.ModelProto()
             model.CopyFrom(self._model)
             set_constants(model, values)
-            set_sizes(model, dict.fromkeys(empty, 0))
             set_ranks(model, ranks)
             try:
                 self._compiled[key] = self._compile(model)
             except onnxc.CompileError as error:
                 if not self._learn(error, feeds):
                     raise
-
-
-def _empty_dimensions(model: onnx.ModelProto, feeds: Mapping[str, Any]) -> set[str]:
-    """Names of open dimensions that arrays make 0: compiled models take them for at least 1."""
-    found = set()
-    for value in model.graph.input:
-        if value.type.HasField("tensor_type") and isinstance(feeds.get(value.name), np.ndarray):
-            dims, sizes = value.type.tensor_type.shape.dim, feeds[value.name].shape
-            found |= {dim.dim_param for dim, size in zip(dims, sizes, strict=False) if dim.dim_param and size == 0}
-    return found
-
-
-def set_sizes(model: onnx.ModelProto, sizes: Mapping[str, int]) -> None:
-    """Fix open dimensions of inputs, by name."""
-    for value in model.graph.input:
-        for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param in sizes:
-                dim.dim_value = sizes[dim.dim_param]
 
 
 def set_ranks(model: onnx.ModelProto, ranks: Mapping[str, int]) -> None:

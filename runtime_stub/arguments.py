@@ -160,7 +160,7 @@ class Arguments:
 
     def bind(self, shapes: _Shapes) -> dict[str, int]:
         """Values of all symbols, in their order."""
-        values = dict.fromkeys(self.symbols, 0)  # 0: not bound yet
+        values = dict.fromkeys(self.symbols, -1)  # -1: not bound yet
         origin: dict[str, str] = {}
         for tensor, shape in zip(self.inputs, shapes, strict=True):
             if tensor.form != abi.TENSOR:
@@ -174,13 +174,13 @@ class Arguments:
                     if found != dimension:
                         raise InputError(f"{where}: {expected}: dimension {axis} is {found}, not {dimension}")
                     continue
-                if not 1 <= found <= _SYMBOL_MAX:
-                    limits = f"{dimension} must be from 1 to {_SYMBOL_MAX}"
+                if found > _SYMBOL_MAX:
+                    limits = f"{dimension} must be at most {_SYMBOL_MAX}"
                     raise InputError(f"{where}: {expected}: dimension {axis} is {found}; {limits}")
                 if found > self._bounds.get(dimension, found):
                     limits = f"{dimension} must be at most {self._bounds[dimension]}, the bound it was compiled with"
                     raise InputError(f"{where}: {expected}: {dimension} is {found}; {limits}")
-                if values[dimension] not in (0, found):
+                if values[dimension] not in (-1, found):
                     other = f"input '{origin[dimension]}' makes {dimension} {values[dimension]}"
                     raise InputError(f"{where}: {expected}: dimension {axis} is {found}, but {other}")
                 values[dimension] = found

@@ -345,7 +345,7 @@ onnxc_status onnxc_bind(const onnxc_model *model, const DLTensor *const *inputs,
   if (model == NULL || (model->num_inputs > 0 && inputs == NULL) || (model->num_symbols > 0 && symbols == NULL)) {
     return ONNXC_ERROR_ARGUMENT;
   }
-  for (int32_t k = 0; k < model->num_symbols; ++k) symbols[k] = 0; /* not bound yet: a value is at least 1 */
+  for (int32_t k = 0; k < model->num_symbols; ++k) symbols[k] = -1; /* not bound yet */
   for (int32_t i = 0; i < model->num_inputs; ++i) {
     const onnxc_tensor_info *info = &model->inputs[i];
     if (info->form != ONNXC_TENSOR) return ONNXC_ERROR_ARGUMENT;
@@ -358,7 +358,7 @@ onnxc_status onnxc_bind(const onnxc_model *model, const DLTensor *const *inputs,
         continue;
       }
       int64_t *symbol = &symbols[-1 - expected];
-      if (found < 1 || found > INT32_MAX || (*symbol != 0 && *symbol != found)) return ONNXC_ERROR_SHAPE;
+      if (found < 0 || found > INT32_MAX || (*symbol >= 0 && *symbol != found)) return ONNXC_ERROR_SHAPE;
       *symbol = found;
     }
     status = check_data(inputs[i]);

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a struct below or the meaning of a function changes. */
-#define ONNXC_ABI_VERSION 4u
+#define ONNXC_ABI_VERSION 5u
 
 /* Required alignment of arenas and weights, in bytes. The caller's tensors need the alignment of their element only. */
 #define ONNXC_ALIGNMENT 64u
@@ -217,7 +217,7 @@ typedef struct onnxc_model {
   /* 0: the artifact holds the weights. 1: the caller gives them in the context; they begin with the 64 digits of hash,
    * so that those of another model are refused. */
   int32_t weights_external;
-  /* Bytes of the arena under values (1 <= value <= INT32_MAX) of the symbols; SIZE_MAX: the model cannot run under
+  /* Bytes of the arena under values (0 <= value <= INT32_MAX) of the symbols; SIZE_MAX: the model cannot run under
    * them, since something would be too large or of negative size, or a value is beyond its bound. Static models ignore
    * them (NULL will do). */
   size_t (*arena_size)(const int64_t *symbols);

@@ -268,7 +268,7 @@ class _Builder(ValueSteps):
         self.step += 1
         self.values[var] = results
         elements: Dimension = sum((t.size for t in kernel.outputs), 0)
-        if not is_run_time(elements):
+        if self.lower_bound(elements) >= 1 or elements == 0:  # of nothing static there is code that does nothing
             elements = 1
         self.steps.append(KernelStep(kernel, (*inputs, *outputs, *workspaces), comment, elements))
 

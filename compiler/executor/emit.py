@@ -216,7 +216,7 @@ class _Emitter:
 
     def _out_of_bounds(self) -> list[str]:
         given = ((self.symbols[symbol], most) for symbol, most in self.program.bounds.items())
-        return [f"{variable} < 1 || {variable} > {most}" for variable, most in given]
+        return [f"{variable} < 0 || {variable} > {most}" for variable, most in given]
 
     def _symbolic_sizes(self) -> list[Dimension]:
         """Bytes of tensors, and dimensions of outputs, that depend on symbols."""

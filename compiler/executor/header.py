@@ -91,7 +91,7 @@ def emit_header(program: Program, external_weights: bool = False) -> str:
         if limits:
             lines += ["/* The greatest values of dimensions: runs with greater ones fail, ONNXC_ERROR_SHAPE. */"]
             lines += [*limits, ""]
-        lines += ["/* The dimensions that are only known at run time, each at least 1. */", "typedef struct {"]
+        lines += ["/* The dimensions that are only known at run time, each at least 0. */", "typedef struct {"]
         lines += [f"  int64_t {s};" for s in symbols] + [f"}} {name}_symbols;", ""]
         lines += ["/* Bytes of scratch memory for one run. */"]
         lines += [f"ONNXC_EXPORT size_t {name}_arena_size(const {name}_symbols *symbols);", ""]

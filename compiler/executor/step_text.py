@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from ..relay.dimension import Dim, Dimension
-from ..relay.run_time import Condition, is_run_time
+from ..relay.dimension import Dim, Dimension, lower_bound
+from ..relay.run_time import Condition
 from .names import C_TYPES, c_bound, c_comment, c_dimension
 from .profile import StepTable
 from .program import (
@@ -83,7 +83,7 @@ class StepText:
             return []
         text = self._number(size)
         destination, source = self._address(step.destination), self._address(step.source)
-        if is_run_time(size):
+        if lower_bound(size) < 1:
             call = f"onnxc_copy({destination}, {source}, {text})"
         else:
             text = f"(size_t)({text})" if isinstance(size, Dim) else text

@@ -155,7 +155,8 @@ def convert_gather(node: Node) -> Atom:
             raise node.error(f"index {wrong[0]} on axis {axis} of {x.shape}", expected=f"{-dim} to {dim - 1}")
     if known is not None and known.size == 1 and isinstance(first := known.reshape(-1)[0], int):
         place = first + dim if first < 0 else first
-        if lower_bound(place) >= 0 and lower_bound(dim - 1 - place) >= 0:  # a slice needs no index at run time
+        # A slice needs no index at run time. What only the run knows it checks: whether there is a last element.
+        if lower_bound(place) >= -1 and lower_bound(dim - 1 - place) >= 0:
             begin: list[Dimension] = [0] * x.rank
             end = list(x.shape)
             begin[axis], end[axis] = place, place + 1

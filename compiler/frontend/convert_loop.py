@@ -226,7 +226,7 @@ class _Attempt:
         inner = self.node.inside(builder)
         parts: list[Atom] = [params[1]] if self.decides else []
         if self.limit is not None:
-            limit = self.limit if isinstance(self.limit, (Var, Constant)) else dimension_atom(inner, self.limit)
+            limit = self.limit if isinstance(self.limit, (Var, Constant)) else inner.dimension(self.limit)
             parts.append(inner.call("less", params[0], scalar(inner, limit)))
         if not parts:
             parts.append(Constant(np.array(True)))
@@ -274,13 +274,6 @@ def scalar(node: Node, value: Atom) -> Atom:
     if not isinstance(value.type, TensorType) or value.type.size != 1:
         raise node.error(f"a loop with {value.type} as its condition or number", expected="one element")
     return node.reshape(value, ())
-
-
-def dimension_atom(node: Node, dim: Dimension) -> Atom:
-    """A dimension as an int64."""
-    return (
-        node.constant(dim, "int64") if isinstance(dim, int) else node.call("full", shape=(), value=dim, dtype="int64")
-    )
 
 
 def graph_key(graph: onnx.GraphProto, *more: object) -> str:
@@ -367,7 +360,15 @@ class _Directions:
             raise node.error("directions or axes of outputs", expected=f"{collected} of each")
 
 
-def _scan(node: Node, inputs: Sequence[Atom | None], way: _Directions) -> list[Atom]:
+def _scan(node: Node, inputs: Sequence[Atom | None], way: _Directions, length: Atom | None = None) -> list[Atom]:
+    """A scan.
+
+    Parameters
+    ----------
+    length : Atom, optional
+        How many elements count, an int64: the first ones, the last of these first where it goes backward. Behind them
+        the state stays as it is, and rows are zeros, as in ONNX Runtime: the standard leaves them open.
+    """
     body = node.graph_attr("body")
     atoms = [atom for atom in inputs if atom is not None]
     if len(atoms) != len(body.input):
@@ -385,8 +386,10 @@ def _scan(node: Node, inputs: Sequence[Atom | None], way: _Directions) -> list[A
     count = next((d for d in lengths if isinstance(d, int)), lengths[0])
 
     def backward(inner: Node, index: Var) -> Atom:
-        last = dimension_atom(inner, count - 1)
-        return inner.call("subtract", last, index)
+        if length is not None:
+            last = inner.call("subtract", length, inner.constant(1, "int64"))
+            return inner.call("maximum", inner.call("subtract", last, index), inner.constant(0, "int64"))
+        return inner.call("subtract", inner.dimension(count - 1), index)
 
     def iterate(inner: Node, index: Var, going_on: Atom, carried: list[Atom]) -> Body:
         given = dict(zip((v.name for v in body.input), carried, strict=False))
@@ -395,7 +398,17 @@ def _scan(node: Node, inputs: Sequence[Atom | None], way: _Directions) -> list[A
             at = backward(inner, index) if reverse else index
             given[value.name] = inner.call("take", source, at, axis=axis)
         results = node.convert_graph(body, inner.builder, given)
+        if length is not None:
+            counts = inner.call("less", index, length)
+            results = [
+                inner.call("where", counts, result, old)
+                for result, old in zip(results, [*carried, *map(zero_like, results[way.states :])], strict=True)
+            ]
         return Body(going_on, results[: way.states], results[way.states :])
+
+    def zero_like(row: Atom) -> Atom:
+        assert isinstance(row.type, TensorType)
+        return node.constant("" if row.type.dtype == "string" else 0, row.type.dtype)
 
     def places(inner: Node, index: Var) -> list[Atom]:
         return [backward(inner, index) if reverse else index for reverse in way.out_backward]
@@ -418,16 +431,18 @@ def _axis_first_to(node: Node, value: Atom, axis: int) -> Atom:
 
 def _scan_of_batch(node: Node) -> list[Atom]:
     """Scan of opset 8: each sample of a batch by itself, along axis 1; sequences may be shorter than the tensor."""
-    if node.has_input(0):
-        raise node.error("Scan of opset 8 with lengths of sequences", remedy="convert the model to opset 9 or later")
+    lengths = node.optional_input(0)
+    if lengths is not None and (node.type(0).rank != 1 or node.type(0).dtype != "int64"):
+        raise node.error(f"lengths of sequences of {node.type(0)}", expected="int64 (batch)")
     inputs = [node.input(i) for i in range(1, len(node.inputs))]
     batch = node.type(1).shape[0]
     way = _Directions(node, 0)
 
     def iterate(inner: Node, index: Var, going_on: Atom, carried: list[Atom]) -> Body:
         sample = [inner.call("take", atom, index, axis=0) for atom in inputs]
-        return Body(going_on, [], _scan(inner, sample, way))
+        length = None if lengths is None else inner.call("take", lengths, index, axis=0)
+        return Body(going_on, [], _scan(inner, sample, way, length))
 
-    key = graph_key(node.graph_attr("body"), "batch", [str(a.type) for a in inputs])
+    key = graph_key(node.graph_attr("body"), "batch", [str(a.type) for a in inputs], lengths is None)
     outputs = [_output(node, i) for i in range(node.output_count)]
     return build_loop(node, key, batch, None, [], iterate, outputs)

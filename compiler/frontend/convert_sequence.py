@@ -19,7 +19,7 @@ from ..op.sequence import concat_type, place
 from ..relay.dimension import Dim, Dimension
 from ..relay.expr import Atom, Var
 from ..relay.types import OpenTensorType, OptionalType, SequenceType, TensorType
-from .convert_loop import Body, build_loop, dimension_atom
+from .convert_loop import Body, build_loop
 from .convert_tensor import split_parts
 from .registry import Node, converter, find_converter
 from .sequences import construct, type_of_proto
@@ -197,7 +197,7 @@ def _split_in_loop(node: Node, axis: int, size: Dimension, keeps: bool) -> Atom:
 
     def iterate(inner: Node, index: Var, going_on: Atom, carried: list[Atom]) -> Body:
         if keeps:
-            step = dimension_atom(inner, size)
+            step = inner.dimension(size)
             start = inner.call("multiply", index, step)
             ends = (inner.reshape(start, (1,)), inner.reshape(inner.call("add", start, step), (1,)))
             proto = onnx.helper.make_node("Slice", ["x", "start", "end", "axis"], [f"{node.location.node}_piece"])

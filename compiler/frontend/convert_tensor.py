@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..relay.dimension import Dimension, lower_bound, maximum, product
 from ..relay.expr import Atom, Constant
 from ..relay.run_time import collect_conditions, is_run_time
 from ..relay.types import TensorType
-from .registry import Node, converter, fix_remedy, number
+from .registry import Node, converter, number
 from .run_time_axes import RunTimeAxes, is_known
 
 
@@ -87,13 +88,12 @@ def convert_flatten(node: Node) -> Atom:
 def convert_squeeze(node: Node) -> Atom:
     x = node.type(0)
     if not node.has_input(1) and node.attr("axes") is None:
-        unknown = [d for d in x.shape if not isinstance(d, int) and lower_bound(d) <= 1]
-        if unknown:
-            raise node.error(
-                f"Squeeze of all dimensions that are 1: {unknown[0]} is only known at run time",
-                expected="axes, or a static shape",
-                remedy=fix_remedy(unknown[0]),
-            )
+        # Which other dimension is 1 only the run knows. None may be: the rank would be another one.
+        data = node.input(0)
+        for dim in dict.fromkeys(d for d in x.shape if not isinstance(d, int) and lower_bound(d) <= 1):
+            is_one = node.call("equal", node.dimension(dim), node.constant(1, "int64"))
+            data = node.call("assume", data, is_one, value=False)
+        node = replace(node, inputs=[data])
         axes = [axis for axis, dim in enumerate(x.shape) if dim == 1]
     elif node.has_input(1) and not is_known(node, 1):
         data = node.input(0)
@@ -206,13 +206,27 @@ def convert_expand(node: Node) -> Atom:
 @converter("Tile")
 def convert_tile(node: Node) -> Atom:
     rank = node.type(0).rank
-    if node.opset < 6:
-        (count,), (axis,) = node.shape_value(1), node.static_array(2).reshape(-1)
-        place = normalize_axis("Tile", int(axis), rank)
-        repeats: tuple[Dimension, ...] = (*[1] * place, count, *[1] * (rank - place - 1))
-    else:
-        repeats = node.shape_value(1)
+    repeats = _repeats_of_axis(node, rank) if node.opset < 6 else node.shape_value(1)
     return node.input(0) if set(repeats) == {1} else node.call("tile", node.input(0), repeats=repeats)
+
+
+def _repeats_of_axis(node: Node, rank: int) -> tuple[Dimension, ...]:
+    """Repeats along each axis, by inputs for one: a number of copies and the axis, which are of the data's type."""
+
+    def integer(index: int) -> Atom:
+        atom = node.input(index)
+        return node.constant(atom.array, "int64") if isinstance(atom, Constant) else node.cast(atom, "int64")
+
+    if any(node.type(index).size != 1 for index in (1, 2)):
+        raise node.error(f"tiles of {node.type(1)} along the axis in {node.type(2)}", expected="one number each")
+    numbers = replace(node, inputs=[node.input(0), integer(1), integer(2)])
+    if is_known(numbers, 2):
+        (count,), (axis,) = numbers.shape_value(1), numbers.static_array(2).reshape(-1)
+        place = normalize_axis("Tile", int(axis), rank)
+        return (*[1] * place, count, *[1] * (rank - place - 1))
+    tiles = node.reshape(numbers.input(1), (1, 1))
+    repeats = RunTimeAxes.read(numbers, 2, rank).spread(tiles, 1)
+    return tuple(node.builder.as_sizes(repeats, node.proto.output[0], node.location))
 
 
 @converter("Pad")

@@ -131,8 +131,8 @@ class _Importer:
     def run(self) -> Module:
         self._report_unsupported()
         for symbol, size in self.dims.items():
-            if not 1 <= size < 1 << 31:
-                raise CompileError(f"dimension {symbol} shall be {size}", expected="a number from 1 to 2147483647")
+            if not 0 <= size < 1 << 31:
+                raise CompileError(f"dimension {symbol} shall be {size}", expected="a number from 0 to 2147483647")
         notes: dict[Any, Any] = {}
         return choices_of(notes).explore(lambda: self._module(new_builder(notes)))
 

@@ -235,6 +235,12 @@ class Node:
         array = np.asarray(value) if dtype is None else np.asarray(value).astype(DTYPES[dtype][0])
         return Constant(array)
 
+    def dimension(self, dim: Dimension) -> Atom:
+        """A dimension as an int64."""
+        if isinstance(dim, int):
+            return self.constant(dim, "int64")
+        return self.call("full", shape=(), value=dim, dtype="int64")
+
     def cast(self, value: Atom, dtype: str) -> Atom:
         """The value as another element type."""
         assert isinstance(value.type, TensorType)

@@ -10,7 +10,7 @@ import numpy as np
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .accumulate import widen
-from .base import NUMBERS, REQUIRED, FusionKind, Op, check_dtype, register, tensors
+from .base import NUMBERS, REQUIRED, FusionKind, Op, check_dtype, check_index_source, register, tensors
 from .reduce import check_axes, highest, lowest, reduced_shape, reduction
 
 
@@ -21,7 +21,9 @@ def _define(name: str, find: Callable[..., Any], pick: str) -> None:
         (x,) = tensors(name, args, 1)
         check_dtype(name, x.dtype, NUMBERS)
         check_axes(name, (attrs.axis,), x.rank)
-        return TensorType(tuple(reduced_shape(x.shape, (attrs.axis,), attrs.keepdims)), "int64")
+        result = TensorType(tuple(reduced_shape(x.shape, (attrs.axis,), attrs.keepdims)), "int64")
+        check_index_source(name, [x.shape[attrs.axis]], result.size)
+        return result
 
     def reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
         x = widen(x)

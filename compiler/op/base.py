@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dimension, maximum
+from ..relay.dimension import Dimension, lower_bound, maximum
 from ..relay.expr import Attrs
 from ..relay.run_time import require
 from ..relay.types import TensorType, TupleType, Type
@@ -234,6 +234,25 @@ def normalize_axis(name: str, axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise CompileError(f"{name}: axis {axis} of a tensor of rank {rank}", expected=f"-{rank} to {rank - 1}")
     return axis % rank if rank else 0
+
+
+def check_index_source(name: str, picked: Sequence[Dimension], size: Dimension) -> None:
+    """There must be elements to pick where a result has any: what only the run knows it checks.
+
+    Parameters
+    ----------
+    picked : sequence of dimensions
+        Along which elements are picked at places that may lie outside.
+    size : Dimension
+        Number of the result's elements.
+    """
+    if size == 0:
+        return
+    for dim in picked:
+        if dim == 0:
+            raise CompileError(f"{name} picks from a tensor without elements", expected="a dimension of 1 or more")
+        if lower_bound(dim) < 1:
+            require("at most", 1, dim, 1 if lower_bound(size) >= 1 else size)
 
 
 def outermost(attrs: Attrs, args: Sequence[Type]) -> bool:

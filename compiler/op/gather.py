@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dimension
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
-from .base import REQUIRED, FusionKind, Op, check_dtype, normalize_axis, register, tensors
+from .base import REQUIRED, FusionKind, Op, check_dtype, check_index_source, normalize_axis, register, tensors
 
 INDEX_TYPES = ("int32", "int64")
 
@@ -40,18 +39,12 @@ def _inside(T: Any, index: Any, extent: Any, size: Any) -> Any:
     return index if static or T.equal(extent, size) else T.minimum(index, size - 1)
 
 
-def check_index_source(name: str, picked: Sequence[Dimension], result: TensorType) -> None:
-    """There must be elements to pick where the result has any."""
-    if 0 in picked and result.size != 0:
-        raise CompileError(f"{name} picks from a tensor without elements", expected="a dimension of 1 or more")
-
-
 def _take_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     x, indices = tensors("take", args, 2)
     check_dtype("take: indices", indices.dtype, INDEX_TYPES)
     axis = normalize_axis("take", attrs.axis, x.rank)
     result = TensorType((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
-    check_index_source("take", [x.shape[axis]], result)
+    check_index_source("take", [x.shape[axis]], result.size)
     return result
 
 
@@ -98,7 +91,7 @@ def _elements_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             expected=f"equal ranks, and no greater dimension except on axis {axis}",
         )
     result = TensorType(indices.shape, x.dtype)
-    check_index_source("gather_elements", x.shape, result)
+    check_index_source("gather_elements", x.shape, result.size)
     return result
 
 
@@ -152,7 +145,7 @@ def _nd_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             f"gather_nd of {x.shape} with indices {indices.shape}", expected=f"{batch} equal dimensions in front"
         )
     result = TensorType((*indices.shape[:-1], *x.shape[batch + depth :]), x.dtype)
-    check_index_source("gather_nd", x.shape[batch : batch + depth], result)
+    check_index_source("gather_nd", x.shape[batch : batch + depth], result.size)
     return result
 
 

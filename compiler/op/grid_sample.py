@@ -15,7 +15,7 @@ from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.run_time import may_equal
 from ..relay.types import TensorType, Type
-from .base import FLOATS, NUMBERS, FusionKind, Op, check_dtype, register, tensors
+from .base import FLOATS, NUMBERS, FusionKind, Op, check_dtype, check_index_source, register, tensors
 from .interpolation import cubic_weights, finish, finish_array, linear_weights, separable_sum, working_dtype
 
 #: Keys' parameter, as PyTorch has it.
@@ -37,8 +37,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             expected=f"a grid of rank {x.rank}, with {x.shape[0]} in front and {x.rank - 2} behind",
         )
     result = TensorType((*x.shape[:2], *grid.shape[1:-1]), x.dtype)
-    if 0 in x.shape[2:] and result.size != 0:
-        raise CompileError(f"grid_sample of {x.shape}", expected="spatial dimensions of 1 or more")
+    check_index_source("grid_sample", x.shape[2:], result.size)
     return result
 
 

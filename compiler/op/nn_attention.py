@@ -5,7 +5,7 @@ width), where heads are a multiple of shared, and so many of the query's heads t
 value in common; and an optional mask that broadcasts to (batch, heads, rows, columns) and is added. The result is
 (batch, rows, heads, width): the heads lie beside each other there, as the projection behind wants them.
 
-With `empty_rows` a row whose mask is -inf everywhere gives 0 instead of NaN.
+With `empty_rows` a row whose mask is -inf everywhere gives 0 instead of NaN; without any columns all do.
 
 The stages ``attention_query``, ... only name the arguments: schedules ask them for the arguments' elements, and nothing
 of the size of all scores is ever written (targets/cpu/schedules/attention.py).
@@ -54,7 +54,7 @@ def _reference(
     powers = np.exp(scores - scores.max(axis=-1, keepdims=True, initial=np.finfo(np.float32).min))
     total = powers.sum(axis=-1, keepdims=True)
     product = np.matmul(powers, value) / total
-    if attrs.empty_rows:
+    if attrs.empty_rows or key.shape[2] == 0:
         product = np.where(total > 0, product, np.float32(0))
     return np.ascontiguousarray(product.astype(np.float32).transpose(0, 2, 1, 3))
 
@@ -99,10 +99,10 @@ def _compute(T: Any, attrs: Attrs, query: Any, key: Any, value: Any, mask: Any =
 
     def element(b: Any, i: Any, h: Any, d: Any) -> Any:
         result = sums(b, h, i, d) * (T.const(1, "float32") / total(b, h, i))
-        if not attrs.empty_rows:
-            return result
         zero = T.const(0, "float32")
-        return T.select(total(b, h, i) > zero, result, zero)
+        if attrs.empty_rows:
+            return T.select(total(b, h, i) > zero, result, zero)
+        return result if isinstance(columns, int) and columns > 0 else T.select(T.index(columns) > 0, result, zero)
 
     return T.compute((batch, rows, heads, width), element, "attention")
 

@@ -12,9 +12,8 @@ import numpy as np
 
 from ..diagnostics import CompileError
 from ..relay.expr import Attrs
-from ..relay.run_time import is_run_time, require
 from ..relay.types import TensorType, Type
-from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
+from .base import REQUIRED, FusionKind, Op, check_index_source, register, same_dtype, tensors
 
 MODES = ("constant", "reflect", "edge", "wrap")
 
@@ -36,10 +35,11 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             raise CompileError(f"pad of {dim} elements by {before} and {after}", expected="at least 0 in the result")
         if attrs.mode != "constant" and dim == 0 and size != 0:
             raise CompileError(f"pad with the mode '{attrs.mode}' of no elements", expected="the mode 'constant'")
-        if attrs.mode != "constant" and is_run_time(dim):
-            require("at most", 1, dim)
         shape.append(size)
-    return TensorType(tuple(shape), x.dtype)
+    result = TensorType(tuple(shape), x.dtype)
+    if attrs.mode != "constant":
+        check_index_source("pad", x.shape, result.size)
+    return result
 
 
 def _reference(attrs: Attrs, x: np.ndarray, value: np.ndarray | None = None) -> np.ndarray:

@@ -13,10 +13,21 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dim, Dimension
+from ..relay.dimension import Dim, Dimension, product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
-from .base import FLOATS, INTEGERS, REQUIRED, FusionKind, Op, check_dtype, normalize_axis, register, tensors
+from .base import (
+    FLOATS,
+    INTEGERS,
+    REQUIRED,
+    FusionKind,
+    Op,
+    check_dtype,
+    check_index_source,
+    normalize_axis,
+    register,
+    tensors,
+)
 from .gather import INDEX_TYPES
 from .interpolation import cubic_weights, finish, finish_array, linear_weights, separable_sum, working_dtype
 
@@ -34,8 +45,7 @@ def _check_lines(name: str, x: TensorType, shape: Sequence[Dimension], lines: Se
             raise CompileError(f"{name} along the line {line}", expected="a positive denominator")
         if line == SAME and isinstance(dim, int) and isinstance(size, int) and size > dim:
             raise CompileError(f"{name} of {dim} elements to {size} with unchanged places", expected=f"at most {dim}")
-        if dim == 0 and size != 0:
-            raise CompileError(f"{name} of no elements to {size}", expected="a dimension of 1 or more")
+    check_index_source(name, x.shape, product(shape))
 
 
 def _numerator(T: Any, line: Line, size: Dimension, index: Any) -> tuple[Any, Any]:
@@ -218,12 +228,14 @@ def _resample_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     check_dtype("resample", x.dtype, ("float32", "float64"))
     check_dtype("resample: starts", starts.dtype, INDEX_TYPES)
     axis = normalize_axis("resample", attrs.axis, x.rank)
-    if weights.rank != 2 or starts.shape != weights.shape[:1] or weights.dtype != x.dtype or x.shape[axis] == 0:
+    if weights.rank != 2 or starts.shape != weights.shape[:1] or weights.dtype != x.dtype:
         raise CompileError(
             f"resample of {x} with starts {starts} and weights {weights}",
             expected="for each element of the result a start and a row of weights of the data's type",
         )
-    return TensorType((*x.shape[:axis], weights.shape[0], *x.shape[axis + 1 :]), x.dtype)
+    result = TensorType((*x.shape[:axis], weights.shape[0], *x.shape[axis + 1 :]), x.dtype)
+    check_index_source("resample", [x.shape[axis]], result.size)
+    return result
 
 
 def _resample_reference(attrs: Attrs, x: np.ndarray, starts: np.ndarray, weights: np.ndarray) -> np.ndarray:

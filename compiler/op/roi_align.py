@@ -16,7 +16,18 @@ from ..relay.expr import Attrs
 from ..relay.run_time import may_equal_shapes
 from ..relay.types import TensorType, Type
 from .accumulate import widen
-from .base import FLOATS, REQUIRED, CSource, FusionKind, Op, check_dtype, register, same_dtype, tensors
+from .base import (
+    FLOATS,
+    REQUIRED,
+    CSource,
+    FusionKind,
+    Op,
+    check_dtype,
+    check_index_source,
+    register,
+    same_dtype,
+    tensors,
+)
 from .c_source import PROLOGUE, Scalar, dimension_text, parameters
 from .gather import INDEX_TYPES, valid_indices
 
@@ -34,11 +45,13 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             f"roi_align of {x.shape} with regions {regions.shape} and images {images.shape}",
             expected="(N, C, H, W), (regions, 4) and (regions,)",
         )
-    if 0 in (x.shape[0], *x.shape[2:]) or min(attrs.height, attrs.width) < 1:
-        raise CompileError(f"roi_align of {x.shape} to {attrs.height} x {attrs.width}", expected="no dimension of 0")
+    if min(attrs.height, attrs.width) < 1:
+        raise CompileError(f"roi_align of {x.shape} to {attrs.height} x {attrs.width}", expected="at least 1 x 1")
     if attrs.mode not in ("avg", "max"):
         raise CompileError(f"roi_align with the mode '{attrs.mode}'", expected="avg or max")
-    return TensorType((regions.shape[0], x.shape[1], attrs.height, attrs.width), x.dtype)
+    result = TensorType((regions.shape[0], x.shape[1], attrs.height, attrs.width), x.dtype)
+    check_index_source("roi_align", (x.shape[0], *x.shape[2:]), result.size)
+    return result
 
 
 def _samples(attrs: Attrs, length: Any) -> int:

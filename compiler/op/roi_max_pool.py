@@ -14,7 +14,18 @@ from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .accumulate import widen
-from .base import FLOATS, REQUIRED, CSource, FusionKind, Op, check_dtype, register, same_dtype, tensors
+from .base import (
+    FLOATS,
+    REQUIRED,
+    CSource,
+    FusionKind,
+    Op,
+    check_dtype,
+    check_index_source,
+    register,
+    same_dtype,
+    tensors,
+)
 from .c_source import PROLOGUE, Scalar, dimension_text, parameters
 
 _NAME = "roi_max_pool"
@@ -26,14 +37,16 @@ _FAR = 1e6
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     x, regions = tensors(_NAME, args, 2)
     check_dtype(_NAME, same_dtype(_NAME, [x, regions]), FLOATS)
-    if x.rank != 4 or regions.rank != 2 or regions.shape[1] != 5 or 0 in x.shape:
+    if x.rank != 4 or regions.rank != 2 or regions.shape[1] != 5:
         raise CompileError(
             f"{_NAME} of {x.shape} with regions {regions.shape}",
-            expected="(N, C, H, W), none of them 0, and (regions, 5)",
+            expected="(N, C, H, W) and (regions, 5)",
         )
     if min(attrs.height, attrs.width) < 1:
         raise CompileError(f"{_NAME} to {attrs.height} x {attrs.width}", expected="at least 1 x 1")
-    return TensorType((regions.shape[0], x.shape[1], attrs.height, attrs.width), x.dtype)
+    result = TensorType((regions.shape[0], x.shape[1], attrs.height, attrs.width), x.dtype)
+    check_index_source(_NAME, (x.shape[0], *x.shape[2:]), result.size)
+    return result
 
 
 def _corner(value: float, scale: float) -> int:

@@ -17,9 +17,20 @@ from ..relay.expr import Attrs
 from ..relay.run_time import may_equal_shapes
 from ..relay.types import TensorType, Type
 from .accumulate import widen
-from .base import NUMBERS, CSource, FusionKind, Op, check_dtype, normalize_axis, register, same_dtype, tensors
+from .base import (
+    NUMBERS,
+    CSource,
+    FusionKind,
+    Op,
+    check_dtype,
+    check_index_source,
+    normalize_axis,
+    register,
+    same_dtype,
+    tensors,
+)
 from .c_source import PROLOGUE, Scalar, dimension_text, parameters, storage_type, strides
-from .gather import INDEX_TYPES, check_index_source, valid_indices
+from .gather import INDEX_TYPES, valid_indices
 
 #: Reduction -> (numpy function that works in place, C expression of the old value a and the update b; W is a type whose
 #: sums do not overflow, NAN a test whether a is not a number).
@@ -108,7 +119,7 @@ def _elements_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
             f"scatter_elements into {x.shape} with indices {indices.shape} and updates {updates.shape}",
             expected=f"indices and updates of one shape, no greater than the data except on axis {axis}",
         )
-    check_index_source("scatter_elements", x.shape, updates)
+    check_index_source("scatter_elements", x.shape, updates.size)
     return x
 
 
@@ -176,7 +187,7 @@ def _nd_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     wanted = (*indices.shape[:-1], *x.shape[depth:])
     if not may_equal_shapes(updates.shape, wanted):
         raise CompileError(f"scatter_nd with updates of shape {updates.shape}", expected=str(wanted))
-    check_index_source("scatter_nd", x.shape[:depth], updates)
+    check_index_source("scatter_nd", x.shape[:depth], updates.size)
     return x
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dim, Dimension, maximum
+from ..relay.dimension import Dim, Dimension, lower_bound, maximum
 from ..relay.expr import Attrs
 from ..relay.run_time import require
 from ..relay.types import TensorType, Type
@@ -43,6 +43,8 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         length = dim if whole else slice_length(begin, end, stride)
         if length != 0 and all(isinstance(d, int) for d in (low, high, dim)) and not 0 <= low <= high <= dim:
             raise CompileError(f"strided_slice {begin}:{end}:{stride} of {dim} elements", expected="positions inside")
+        if lower_bound(low) < 0:  # the last element of a tensor that may have none
+            require("at most", 0, low, length)
         shape.append(length)
     return TensorType(tuple(shape), x.dtype)
 

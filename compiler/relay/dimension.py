@@ -1,7 +1,7 @@
 """Dimensions: integers, or symbolic integer expressions in a canonical form.
 
 A `Dim` is a polynomial over atoms with integer coefficients. Atoms are symbols (the names of an input's unknown
-dimensions, which are at least 1; run_time.py has others) and the operations that do not distribute: floor division and
+dimensions, which are at least 0; run_time.py has others) and the operations that do not distribute: floor division and
 maximum; a remainder is written as a difference, and a minimum as the sum less the maximum. Two dimensions that are
 equal as polynomials are equal, hash equally and print equally.
 """

@@ -2,7 +2,7 @@
 
 A symbol's name says where its value comes from:
 
-- ``N``: a dimension of an input, at least 1;
+- ``N``: a dimension of an input, at least 0;
 - ``found_``: a count or a size that the run computes, at least 0;
 - ``start__``: a number that the run computes, of any sign.
 
@@ -69,7 +69,7 @@ def assume_greatest(greatest: Greatest) -> Iterator[None]:
 
 def symbol_range(name: str) -> tuple[float, float]:
     """Between which numbers a symbol's value lies."""
-    low = -inf if name.endswith("__") else 0.0 if name.endswith("_") else 1.0
+    low = -inf if name.endswith("__") else 0.0
     return low, _greatest.get().products.get((name,), inf)
 
 

@@ -81,8 +81,8 @@ def test_equal_dimensions_have_one_form(left, right):
 @pytest.mark.parametrize(
     ("dim", "expected"),
     [
-        (N - 1, 0),
-        (N - N // 2, 1),
+        (N - 1, -1),
+        (N - N // 2, 0),
         (N * M - 4 * (N // 2) * (M // 2), 0),
         (maximum(N, 3) - 2, 1),
         (N % 4, 0),
@@ -119,7 +119,7 @@ def test_division_by_zero():
 
 def test_run_time_symbols_say_by_their_names_where_they_lie() -> None:
     found, start, n = parse_dimension("found_"), parse_dimension("start__"), parse_dimension("n")
-    assert bounds(found) == (0, math.inf) and bounds(start) == (-math.inf, math.inf) and bounds(n) == (1, math.inf)
+    assert bounds(found) == (0, math.inf) and bounds(start) == (-math.inf, math.inf) and bounds(n) == (0, math.inf)
     assert maximum(found, 0) == found and maximum(start, 0) != start
     assert parse_dimension(str(found * start + 1)) == found * start + 1
     assert evaluate(n // found, {"n": 3, "found_": 0}) == 0  # nobody wants the quotient then

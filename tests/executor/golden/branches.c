@@ -10,6 +10,9 @@ extern const uint64_t branches_weights[];
 static inline int64_t onnxc_floor_div(int64_t a, int64_t b) {
   return b == 0 ? 0 : a / b - (a % b != 0 && (a < 0) != (b < 0)); /* what is divided by 0 is of no elements */
 }
+static inline void onnxc_copy(void *to, const void *from, int64_t size) {
+  if (size > 0) memcpy(to, from, (size_t)size);
+}
 
 /* ---- kernels: see the end ---- */
 
@@ -40,18 +43,18 @@ static onnxc_status run(const void *const *inputs, void *const *outputs, const i
   const int64_t dim_N = symbols[0];
   const int64_t slot0 = 0;
   const int64_t slot1 = slot0 + INT64_C(16) * onnxc_floor_div((INT64_C(3) * dim_N + INT64_C(3)), INT64_C(4));
-  RUN(call_branches_fused_add(I(0), W(0), O(2), (int32_t)dim_N)); /* a */
+  if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_add(I(0), W(0), O(2), (int32_t)dim_N)); /* a */
   if (*(const bool *)I(1)) { /* y */
-    RUN(call_branches_fused_negative(O(2), A(slot0), (int32_t)dim_N)); /* ty */
-    memcpy(O(0), A(slot0), (size_t)(INT64_C(12) * dim_N)); /* result of the branch */
-    memcpy(O(1), I(0), (size_t)(INT64_C(12) * dim_N)); /* result of the branch */
+    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_negative(O(2), A(slot0), (int32_t)dim_N)); /* ty */
+    onnxc_copy(O(0), A(slot0), INT64_C(12) * dim_N); /* result of the branch */
+    onnxc_copy(O(1), I(0), INT64_C(12) * dim_N); /* result of the branch */
   } else {
-    RUN(call_branches_fused_exp(O(2), A(slot0), (int32_t)dim_N)); /* ey */
-    RUN(call_branches_fused_multiply(A(slot0), W(0), A(slot1), (int32_t)dim_N)); /* ez */
-    memcpy(O(0), A(slot0), (size_t)(INT64_C(12) * dim_N)); /* result of the branch */
-    memcpy(O(1), A(slot1), (size_t)(INT64_C(12) * dim_N)); /* result of the branch */
+    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_exp(O(2), A(slot0), (int32_t)dim_N)); /* ey */
+    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_multiply(A(slot0), W(0), A(slot1), (int32_t)dim_N)); /* ez */
+    onnxc_copy(O(0), A(slot0), INT64_C(12) * dim_N); /* result of the branch */
+    onnxc_copy(O(1), A(slot1), INT64_C(12) * dim_N); /* result of the branch */
   }
-  RUN(call_branches_fused_subtract_inplace0(O(2), O(0), (int32_t)dim_N)); /* last */
+  if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_subtract_inplace0(O(2), O(0), (int32_t)dim_N)); /* last */
   return ONNXC_OK;
 }
 

@@ -26,7 +26,7 @@ typedef struct {
   float *last; /* (N, 3) */
 } branches_outputs;
 
-/* The dimensions that are only known at run time, each at least 1. */
+/* The dimensions that are only known at run time, each at least 0. */
 typedef struct {
   int64_t N;
 } branches_symbols;

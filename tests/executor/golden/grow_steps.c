@@ -5,7 +5,7 @@
   { const int64_t new0 = dim_N, new1 = 0; dim_x_d0 = new0, dim_rows_d0 = new1; }
   memcpy(A(64), W(0), 8); /* state of y */
   RESERVE(0, 8.0 * (double)dim_x_d0, INT64_C(8) * dim_x_d0, 0);
-  memcpy(block0, I(1), (size_t)(INT64_C(8) * dim_N)); /* state of y */
+  onnxc_copy(block0, I(1), INT64_C(8) * dim_N); /* state of y */
   memcpy(O(1), A(0), 8); /* state of y */
   RESERVE(1, 8.0 * (double)dim_rows_d0, INT64_C(8) * dim_rows_d0, 0);
   for (;;) { /* y */
@@ -13,7 +13,7 @@
     if (!*(const bool *)A(0)) break;
     RESERVE(2, (8.0 * (double)dim_N + 8.0 * (double)dim_x_d0), (INT64_C(8) * dim_N + INT64_C(8) * dim_x_d0), 0);
     onnxc_copy(block2, block0, INT64_C(8) * dim_x_d0); /* a2 */
-    memcpy(BP(2, INT64_C(8) * dim_x_d0), I(1), (size_t)(INT64_C(8) * dim_N)); /* a2 */
+    onnxc_copy(BP(2, INT64_C(8) * dim_x_d0), I(1), INT64_C(8) * dim_N); /* a2 */
     RUN(call_grow_fused_sum(block2, A(0), (int32_t)dim_N, (int32_t)dim_x_d0)); /* sum */
     RUN(call_grow_fused_add(O(1), A(0), A(128))); /* s2 */
     RUN(call_grow_fused_exp_inplace0(A(0))); /* row */
