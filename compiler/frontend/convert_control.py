@@ -10,9 +10,9 @@ from ..relay.builder import FunctionBuilder
 from ..relay.dimension import Dim, Dimension
 from ..relay.expr import Atom, Attrs, Call, Function
 from ..relay.run_time import is_run_time
-from ..relay.types import TensorType, TupleType, Type, join_types
+from ..relay.types import OpenTensorType, OptionalType, TensorType, TupleType, Type, join_types
 from .choices import choices_of
-from .registry import Node, converter
+from .registry import Finished, Node, converter
 from .sequences import as_type, failed
 
 
@@ -39,7 +39,7 @@ def convert_if(node: Node) -> Any:
     if found != [count, count]:
         raise node.error(f"{found[0]} and {found[1]} results of the branches", expected=f"{count}, as outputs")
     if any(_ranks_differ(*(branch.results[index].type for branch in branches)) for index in range(count)):
-        return _taken_on_trust(node)
+        return _each_with_what_follows(node) or _taken_on_trust(node)
     types = [_common_type(node, index, branches) for index in range(count)]
     name = node.proto.output[0] if count == 1 else f"{node.location.node}/both"
     type_ = types[0] if count == 1 else TupleType(tuple(types))
@@ -55,8 +55,8 @@ class _Branch:
     models have a branch for each of several kinds of input.
     """
 
-    def __init__(self, node: Node, name: str) -> None:
-        self._node, self._name = node, name
+    def __init__(self, node: Node, name: str, follows: bool = False) -> None:
+        self._node, self._name, self._follows = node, name, follows
         self.builder = node.builder.child()
         self.results: list[Atom] = []
         self.error: CompileError | None = None
@@ -70,6 +70,9 @@ class _Branch:
     def _convert(self) -> None:
         self.builder = self._node.builder.child()
         self.results = self._node.convert_graph(self._node.graph_attr(self._name), self.builder, {})
+        if self._follows:
+            assert self._node.rest is not None
+            self.results = self._node.rest(self.builder, self.results)
 
     def fail_like(self, other: _Branch) -> None:
         """Where the branch cannot be: results of the types that the other one has."""
@@ -107,6 +110,30 @@ def _ranks_differ(then: Type, other: Type) -> bool:
     return tensors and then.dtype == other.dtype and then.rank != other.rank  # type: ignore[union-attr]
 
 
+def _each_with_what_follows(node: Node) -> Finished | None:
+    """Either branch with all that follows it; None where that cannot be, or fits one branch only.
+
+    An output whose rank the branch decides is an optional value, which is always there: types of tensors have a rank.
+    """
+    if node.rest is None:
+        return None
+    sides = [_Branch(node, name, follows=True) for name in ("then_branch", "else_branch")]
+    if any(side.error is not None for side in sides):
+        return None
+    types: list[Type] = []
+    for index, results in enumerate(zip(*(side.results for side in sides), strict=True)):
+        then, other = (atom.type for atom in results)
+        if isinstance(then, TensorType) and isinstance(other, TensorType) and _ranks_differ(then, other):
+            types.append(OptionalType(OpenTensorType(then.dtype)))
+        else:
+            types.append(_common_type(node, index, sides))
+    type_ = types[0] if len(types) == 1 else TupleType(tuple(types))
+    then_function, other_function = (side.function(types) for side in sides)
+    name = f"{node.location.node}/rest"
+    value = node.builder.if_(node.input(0), then_function, other_function, type_, name, node.location)
+    return Finished([value] if len(types) == 1 else [node.get_item(value, i) for i in range(len(types))])
+
+
 def _taken_on_trust(node: Node) -> list[Atom]:
     """The results of one branch, where the run takes that one: see choices.py."""
     second = choices_of(node.builder.notes).choose(f"{node.location.node} {tuple(node.proto.output)}")
@@ -121,7 +148,7 @@ def _common_type(node: Node, index: int, branches: Sequence[_Branch]) -> Type:
     then, other = (branch.results[index].type for branch in branches)
     if isinstance(then, TensorType) and isinstance(other, TensorType):
         if then.dtype == other.dtype and then.rank == other.rank:
-            name = node.proto.output[index] or node.location.node
+            name = (node.proto.output[index : index + 1] or [""])[0] or node.location.node
             return TensorType(tuple(_common_dims(node, name, then, other, branches)), then.dtype)
     else:
         joined = join_types(then, other)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ..diagnostics import RunTimeRankError
+from ..diagnostics import CompileError, RunTimeRankError
 from ..op.base import normalize_axis
 from ..relay.dimension import Dim, Dimension, maximum
 from ..relay.expr import Atom, Constant, Function, Var
@@ -24,6 +24,14 @@ from .registry import Node, converter
 from .sequences import as_type, type_of_proto
 
 _BOOL, _INDEX = TensorType((), "bool"), TensorType((), "int64")
+
+
+class _TypeChangesError(CompileError):
+    """What a loop carries is of another rank or element type in each iteration."""
+
+
+#: A loop of at most so many iterations may carry values whose rank changes: each iteration is code of its own.
+UNROLL_LIMIT = 32
 
 
 @dataclass
@@ -191,9 +199,10 @@ class _Attempt:
         if joined is not None:
             self.plan.types[place] = joined
             return joined == before
-        raise self.node.error(
+        raise _TypeChangesError(
             f"value {place} that the loop carries is {before} before an iteration, {after} after it",
-            expected="one element type and rank: only dimensions may change",
+            self.node.location,
+            expected="one element type and rank, or a constant number of iterations, none of which ends the loop",
         )
 
     def finish(self, places: Places | None) -> list[Atom]:
@@ -313,9 +322,50 @@ def convert_loop(node: Node) -> Any:
     carried = [first[i] for i in moving]
     types = {place: _declared(body.input[i + 2]) for place, i in enumerate(moving) if _is_empty(first[i].type)}
     declared = {place: type_ for place, type_ in types.items() if type_ is not None}
-    results = build_loop(node, key, bound, node.optional_input(1), carried, iterate, outputs, declared=declared)
+    try:
+        results = build_loop(node, key, bound, node.optional_input(1), carried, iterate, outputs, declared=declared)
+    except _TypeChangesError:
+        unrolled = _unrolled(node, body, first, count)
+        if unrolled is None:
+            raise
+        return unrolled
     finals = dict(zip(moving, results, strict=False))
     return [*(finals.get(i, first[i]) for i in range(len(first))), *results[len(moving) :]]
+
+
+def _unrolled(node: Node, body: onnx.GraphProto, first: Sequence[Atom], count: Dimension | None) -> list[Atom] | None:
+    """The results of a loop, one iteration after the other; None where the number of these is not known."""
+
+    def decides(condition: Atom) -> bool | None:
+        value = condition.array if isinstance(condition, Constant) else node.builder.shape_value(condition)
+        known = value is not None and value.size == 1 and not isinstance(value.reshape(-1)[0], Dim)
+        return bool(value.reshape(-1)[0]) if known and value is not None else None
+
+    condition = node.optional_input(1)
+    going_on = True if condition is None else decides(condition)
+    if not isinstance(count, int) or not 0 < count <= UNROLL_LIMIT or not going_on:
+        return None
+    carried = list(first)
+    rows: list[list[Atom]] = [[] for _ in body.output[1 + len(first) :]]
+    for index in range(count):
+        inner = node.builder.child()
+        inner.iterations += (node.constant(index, "int64"),)
+        given = {value.name: atom for value, atom in zip(body.input[2:], carried, strict=True)}
+        for value, constant in zip(body.input, (np.int64(index), np.bool_(True)), strict=False):
+            ranked = len(value.type.tensor_type.shape.dim) == 1
+            given[value.name] = Constant(np.array([constant] if ranked else constant))
+        results = node.convert_graph(body, inner, given)
+        node.builder.take_over(inner)
+        carried = results[1 : 1 + len(first)]
+        for kept, row in zip(rows, results[1 + len(first) :], strict=True):
+            assert isinstance(row.type, TensorType)
+            kept.append(node.reshape(row, (1, *row.type.shape)))
+        going_on = decides(results[0])
+        if going_on is None and index + 1 < count:
+            return None
+        if going_on is False:
+            break
+    return [*carried, *(kept[0] if len(kept) == 1 else node.call("concatenate", *kept, axis=0) for kept in rows)]
 
 
 def _is_empty(type_: Type) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,17 @@ from ..relay.builder import FunctionBuilder
 from ..relay.dimension import Dim, Dimension
 from ..relay.dimension_parser import parse_dimension
 from ..relay.expr import Atom, Constant, Module
-from ..relay.types import DTYPES, TensorType, Type, dtype_name
+from ..relay.types import DTYPES, OpenTensorType, OptionalType, TensorType, TupleType, Type, dtype_name
 from .choices import choices_of
 from .expand import expand_function
 from .explain import explain
 from .load import load_model, opset_versions
-from .registry import Node, dense_array, element_type, find_converter
+from .registry import Finished, Node, dense_array, element_type, find_converter
 from .sequences import type_of_proto
+
+#: Of so many nodes with branches that differ in rank, in a row, each branch is converted with what follows it:
+#: for each that takes twice the code.
+FOLLOWED = 2
 
 
 def import_model(
@@ -183,7 +187,15 @@ class _Importer:
     def _check_outputs(self, outputs: Iterable[Atom]) -> None:
         """The outputs must have the element types that the model says; of its shapes many models are unsure."""
         for value, atom in zip(self.model.graph.output, outputs, strict=True):
+            if isinstance(atom.type, TupleType):
+                raise CompileError(
+                    "the output is the map that is an input",
+                    Location(tensor=value.name),
+                    expected="what an operator gives: ONNX has none that gives a map, but ZipMap, which gives several",
+                )
             found = atom.type.dtype if isinstance(atom.type, TensorType) else str(atom.type)
+            if isinstance(atom.type, OptionalType) and isinstance(atom.type.element, OpenTensorType):
+                found = atom.type.element.dtype  # a tensor of several ranks: see convert_control.py
             if value.type.sequence_type.elem_type.HasField("tensor_type"):
                 declared, good = "a sequence", not isinstance(atom.type, TensorType)
             elif value.type.tensor_type.elem_type != 0:
@@ -216,8 +228,31 @@ class _Importer:
             if name in scope.values:
                 raise CompileError("two initializers have this name", Location(tensor=name))
             scope.values[name] = Constant(self._array(tensor, name), name)
-        for node in _sorted_nodes(graph, scope):
-            self._node(node, builder, scope)
+        return self._nodes(
+            _sorted_nodes(graph, scope), graph, builder, scope, FOLLOWED if graph is self.model.graph else 0
+        )
+
+    def _nodes(
+        self,
+        nodes: Sequence[onnx.NodeProto],
+        graph: onnx.GraphProto,
+        builder: FunctionBuilder,
+        scope: _Scope,
+        followed: int,
+    ) -> list[Atom]:
+        """Results of a graph, of which these nodes are left; see FOLLOWED."""
+        for place, node in enumerate(nodes):
+
+            def rest(
+                child: FunctionBuilder, results: Sequence[Atom], place: int = place, node: onnx.NodeProto = node
+            ) -> list[Atom]:
+                inner = _Scope(scope)
+                inner.values.update({name: atom for name, atom in zip(node.output, results, strict=True) if name})
+                return self._nodes(nodes[place + 1 :], graph, child, inner, followed - 1)
+
+            finished = self._node(node, builder, scope, rest if followed else None)
+            if finished is not None:
+                return finished
         outputs = []
         for value in graph.output:
             atom = scope.find(value.name)
@@ -230,7 +265,14 @@ class _Importer:
             outputs.append(atom)
         return outputs
 
-    def _node(self, proto: onnx.NodeProto, builder: FunctionBuilder, scope: _Scope) -> None:
+    def _node(
+        self,
+        proto: onnx.NodeProto,
+        builder: FunctionBuilder,
+        scope: _Scope,
+        rest: Callable[[FunctionBuilder, Sequence[Atom]], list[Atom]] | None = None,
+    ) -> list[Atom] | None:
+        """Convert a node; where its converter did what `rest` does, too, the results of that."""
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         label = proto.name or next((o for o in proto.output if o), "?")
         location = Location(self.name, label, f"{domain + ':' if domain else ''}{proto.op_type}")
@@ -250,19 +292,22 @@ class _Importer:
             inner.values.update(given)
             return self._graph(graph, child, inner)
 
-        node = Node(proto, inputs, self.versions.get(domain, 1), location, builder, convert_graph, scope.find)
+        node = Node(proto, inputs, self.versions.get(domain, 1), location, builder, convert_graph, scope.find, rest)
         with located(location):
             key = (proto.domain, proto.op_type)
             result = self.functions[key] if key in self.functions else self._convert(node)
             if isinstance(result, onnx.FunctionProto):
                 self._inline(result, node, scope)
-                return
+                return None
+            if isinstance(result, Finished):
+                return result.outputs
         for name, atom in zip(proto.output, result if isinstance(result, (list, tuple)) else [result], strict=False):
             if name and atom is not None:
                 scope.values[name] = atom
         missing = [o for o in proto.output if o and o not in scope.values]
         if missing:
             raise CompileError(f"output '{missing[0]}' is not supported", location)
+        return None
 
     def _convert(self, node: Node) -> Any:
         """Results of a node's converter, or, without one that wants the node, the schema's function body."""

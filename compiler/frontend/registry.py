@@ -79,6 +79,13 @@ def _convert_custom(node: Node) -> Any:
     return [node.get_item(result, index) for index in range(len(result.type.fields))]
 
 
+@dataclass(frozen=True)
+class Finished:
+    """The results of the whole model, from a converter that converted what follows its node, too."""
+
+    outputs: list[Atom]
+
+
 @dataclass
 class Node:
     """One ONNX node under conversion.
@@ -97,6 +104,9 @@ class Node:
         subgraph with this scope outside of it.
     find : callable
         ``name -> atom or None``: a value of the graph by its ONNX name.
+    rest : callable, optional
+        ``(builder, results of this node) -> results of the model``: converts what follows, where a converter may do
+        that itself. It then returns `Finished`.
     """
 
     proto: onnx.NodeProto
@@ -106,6 +116,7 @@ class Node:
     builder: FunctionBuilder
     convert_graph: Callable[[onnx.GraphProto, FunctionBuilder, Mapping[str, Atom]], list[Atom]]
     find: Callable[[str], Atom | None] = lambda name: None
+    rest: Callable[[FunctionBuilder, Sequence[Atom]], list[Atom]] | None = None
 
     @property
     def domain(self) -> str:

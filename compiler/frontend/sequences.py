@@ -8,7 +8,7 @@ import onnx
 
 from ..diagnostics import CompileError
 from ..relay.expr import Atom
-from ..relay.types import DTYPES, OpenTensorType, OptionalType, SequenceType, Type
+from ..relay.types import OpenTensorType, OptionalType, SequenceType, Type
 from .registry import Node, element_type
 
 
@@ -41,8 +41,6 @@ def _open_tensor(proto: onnx.TypeProto, dim: Callable[[str], int | None]) -> Ope
         )
     tensor = proto.tensor_type
     dtype = element_type(tensor.elem_type)
-    if DTYPES[dtype][1] < 8:
-        raise CompileError(f"a sequence or an optional of {dtype}", expected="elements of a byte or more")
     if not tensor.HasField("shape"):
         return OpenTensorType(dtype)
     dims = (d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else dim(d.dim_param) for d in tensor.shape.dim)

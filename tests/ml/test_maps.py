@@ -81,5 +81,21 @@ def test_maps_as_inputs(case: Any) -> None:
     with onnxc.compile(map_model(operator, key, element, result, **attributes), jobs=1) as model:
         assert model({"x": entries})["y"].tolist() == model(x=entries)["y"].tolist() == [expected]
         assert [tensor.name for tensor in model.inputs] == ["x.keys", "x.values"]
+        # An empty map gives zeros (or empty strings), or as many values as it has: none.
+        nothing = model(x={})["y"]
+        assert (
+            nothing.shape == (1, 0)
+            if attributes.get("map_form", "DENSE") == "DENSE" and operator == "CastMap"
+            else not any(nothing[0])
+        )
         with pytest.raises(InputError, match="expected a dict"):
             model(x=[1])
+
+
+def test_a_map_that_goes_through_is_refused() -> None:
+    value = helper.make_map_type_proto(STRING, helper.make_tensor_type_proto(FLOAT, []))
+    node = helper.make_node("Identity", ["x"], ["y"])
+    ends = [helper.make_value_info(name, value) for name in ("x", "y")]
+    graph = helper.make_graph([node], "g", ends[:1], ends[1:])
+    with pytest.raises(onnxc.CompileError, match="the output is the map that is an input"):
+        onnxc.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)]))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import onnx
 import onnx.parser
 import pytest
+from onnx import TensorProto, helper
 
 import onnxc
 import onnxc.backend
@@ -136,3 +138,31 @@ def test_empty_arrays_in_the_backend_interface() -> None:
     for count in (3, 0):
         (y,) = prepared.run([floats(count, 2)])
         np.testing.assert_allclose(y, np.exp(floats(count, 2)), rtol=1e-6)
+
+
+def test_elements_of_less_than_a_byte_are_passed_on() -> None:
+    tensor = helper.make_tensor_type_proto(TensorProto.INT4, [None])
+    sequence = helper.make_sequence_type_proto(tensor)
+    values = [helper.make_value_info(name, sequence) for name in ("x", "z")]
+
+    def model(node: onnx.NodeProto, result: onnx.TypeProto) -> onnx.ModelProto:
+        inputs = [*values, helper.make_tensor_value_info("c", TensorProto.BOOL, [])]
+        graph = helper.make_graph([node], "g", inputs, [helper.make_value_info("y", result)])
+        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+    branches = [
+        helper.make_graph(
+            [helper.make_node("Identity", [name], [f"{name}_"])],
+            name,
+            [],
+            [helper.make_value_info(f"{name}_", sequence)],
+        )
+        for name in ("x", "z")
+    ]
+    choice = helper.make_node("If", ["c"], ["y"], then_branch=branches[0], else_branch=branches[1])
+    array = np.array([1, -8, 7]).astype(ml_dtypes.int4)
+    with onnxc.compile(model(choice, sequence), jobs=1, level=1) as compiled:
+        assert [x.tolist() for x in compiled([array, array[:1]], [], np.array(True))["y"]] == [[1, -8, 7], [1]]
+        assert [x.tolist() for x in compiled([], [array[1:]], np.array(False))["y"]] == [[-8, 7]]
+    with pytest.raises(onnxc.CompileError, match="elements of a byte or more"):
+        onnxc.compile(model(helper.make_node("ConcatFromSequence", ["x"], ["y"], axis=0), tensor), jobs=1)
