@@ -132,6 +132,7 @@ int32_t @$suffix($parameters, int32_t round, int32_t begin, int32_t end) {
   } list_[entries_];
   @_real sums_[entries_ * $gates * $tile];
   int32_t filled_ = 0;
+  $unused /* in some phases */
 $arrays
   for (int32_t index = begin; index < end; ++index) {
     const int32_t task = round % 2 == 0 ? index : begin + end - 1 - index;
@@ -308,6 +309,7 @@ def kernel(
         "steps": dimension_text(steps),
         "batch": dimension_text(batch),
         "parameters": head,
+        "unused": ", ".join(f"(void){n}_" for n in args) + ";",
         "width": TILE if hidden % TILE == 0 else f"{hidden} - first < {TILE} ? {hidden} - first : {TILE}",
         "x_part": x_width // directions,
         "limit": repr(attrs.clip),
