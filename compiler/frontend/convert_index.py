@@ -80,6 +80,8 @@ def _sliced(
             continue
         # ONNX clamps a start that lies before the axis to its first element, also for negative steps.
         begin[axis] = _position(first, dim, 0, dim if step > 0 else maximum(dim - 1, 0))
+        if step < 0:  # where the axis has no element: before it
+            begin[axis] = minimum(begin[axis], dim - 1)
         end[axis] = _position(last, dim, *((0, dim) if step > 0 else (-1, dim - 1)))
         if dim == 0 or lower_bound(begin[axis] - end[axis] if step > 0 else end[axis] - begin[axis]) >= 0:
             end[axis] = begin[axis]

@@ -23,6 +23,7 @@ from .choices import choices_of
 from .expand import expand_function
 from .explain import explain
 from .load import load_model, opset_versions
+from .node_order import sorted_nodes
 from .registry import Finished, Node, dense_array, element_type, find_converter
 from .sequences import type_of_proto
 
@@ -229,7 +230,7 @@ class _Importer:
                 raise CompileError("two initializers have this name", Location(tensor=name))
             scope.values[name] = Constant(self._array(tensor, name), name)
         return self._nodes(
-            _sorted_nodes(graph, scope), graph, builder, scope, FOLLOWED if graph is self.model.graph else 0
+            sorted_nodes(graph, scope.values), graph, builder, scope, FOLLOWED if graph is self.model.graph else 0
         )
 
     def _nodes(
@@ -478,62 +479,8 @@ def _bind_attributes(
     node.attribute.extend(copies)
 
 
-def _sorted_nodes(graph: onnx.GraphProto, scope: _Scope) -> list[onnx.NodeProto]:
-    """Nodes in an order in which each comes after what it uses; CompileError on a cycle or a missing value."""
-    producer: dict[str, int] = {}
-    for index, node in enumerate(graph.node):
-        for output in node.output:
-            if not output:
-                continue
-            if output in producer or output in scope.values:
-                raise CompileError("two nodes, or a node and an input, give this value", _node_location(node, output))
-            producer[output] = index
-    state = [0] * len(graph.node)  # 0: new, 1: its inputs are being visited, 2: done
-    order: list[onnx.NodeProto] = []
-    for start in range(len(graph.node)):
-        stack = [start] if state[start] == 0 else []
-        while stack:
-            index = stack[-1]
-            node = graph.node[index]
-            if state[index] == 2:
-                stack.pop()
-                continue
-            waiting = []
-            for name in _used_names(node):
-                if name in producer and state[producer[name]] != 2:
-                    if state[producer[name]] == 1:
-                        raise CompileError("the graph has a cycle through this value", _node_location(node, name))
-                    waiting.append(producer[name])
-            state[index] = 1
-            if waiting:
-                stack.extend(waiting[:1])
-                continue
-            state[index] = 2
-            order.append(node)
-            stack.pop()
-    return order
-
-
 def _described(tensor: onnx.TensorProto | onnx.SparseTensorProto) -> str:
     values = tensor.values if isinstance(tensor, onnx.SparseTensorProto) else tensor
     known = values.data_type in onnx.TensorProto.DataType.values()
     kind = onnx.TensorProto.DataType.Name(values.data_type).lower() if known else f"element type {values.data_type}"
     return f"{kind} of shape {tuple(tensor.dims)}"
-
-
-def _node_location(node: onnx.NodeProto, tensor: str) -> Location:
-    return Location(node=node.name or next((o for o in node.output if o), "?"), operator=node.op_type, tensor=tensor)
-
-
-def _used_names(node: onnx.NodeProto) -> list[str]:
-    """Inputs of a node, and names that its subgraphs take from outside."""
-    names = [n for n in node.input if n]
-    for attribute in node.attribute:
-        for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
-            inside = {t.name for t in graph.initializer} | {v.name for v in graph.input}
-            inside |= {o for n in graph.node for o in n.output}
-            used = {n for inner in graph.node for n in _used_names(inner)} | {v.name for v in graph.output}
-            names.extend(sorted(used - inside))
-        if node.op_type == "Gradient" and attribute.name in ("xs", "y", "zs"):
-            names += [name.decode() for name in ([attribute.s] if attribute.name == "y" else attribute.strings)]
-    return names

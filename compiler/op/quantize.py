@@ -13,8 +13,8 @@ import ml_dtypes
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dim
 from ..relay.expr import Attrs
+from ..relay.run_time import may_equal_shapes
 from ..relay.types import DTYPES, TensorType, Type
 from .base import FLOATS, REQUIRED, FusionKind, Op, check_dtype, register, tensors
 from .cast import SMALL_INTEGERS, integer_to, saturated_cast, to_float32
@@ -38,8 +38,7 @@ def _check_parameters(name: str, attrs: Attrs, x: TensorType, parameters: Sequen
             expected = (*x.shape[:axis], blocks, *x.shape[axis + 1 :])
         else:
             expected = (dim,)
-        known = all(not isinstance(d, Dim) for d in (*expected, *parameter.shape))
-        if parameter.rank != len(expected) or (known and parameter.shape != expected):
+        if not may_equal_shapes(parameter.shape, expected):
             raise CompileError(
                 f"{name}: {what} of shape {parameter.shape} for data of shape {x.shape}, axis {axis}",
                 expected=f"{expected}, or one element",

@@ -34,7 +34,7 @@ EMPTY_MODELS = [
         """(float[N, M, 4] x) => (float[M, 4] s, float[N, 4] p, float m, float[N, M, 4] soft, float[N, M, 4] norm,
             float[A, M, 4] joined, float[4, M, N] turned, float[B, M, 4] tail, float[C, M, 4] last, float[N, M, 4] sums)
         <float[1, 1, 4] w = {1.0, 2.0, 3.0, 4.0}, int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2},
-         int64[1] far = {1000}, int64[1] back = {-1}, int64 first = {0}> {
+         int64[1] far = {1000}, int64[1] back = {-1}, int64[1] before = {-1000}, int64 first = {0}> {
             y = Mul(x, w)
             s = ReduceSum<keepdims = 0>(y, zero)
             p = ReduceProd<keepdims = 0>(y, one)
@@ -44,7 +44,8 @@ EMPTY_MODELS = [
             joined = Concat<axis = 0>(x, y)
             turned = Transpose(y)
             tail = Slice(y, one, far, zero)
-            last = Slice(y, back, far, zero)
+            last0 = Slice(y, back, far, zero)
+            last = Slice(last0, back, before, zero, back)
             sums = CumSum(y, first)
         }""",
         sizes=_sizes("N", "M", full=(3, 2)),

@@ -65,3 +65,13 @@ def test_a_dimension_may_be_given_as_0() -> None:
     z = np.ones((2, 3), np.float32)
     with onnxc.compile(model.proto(), dims={"N": 0}, jobs=1) as compiled:
         np.testing.assert_array_equal(compiled(z[:0], z)["y"], z)
+
+
+def test_parameters_of_another_size_than_the_data_are_refused() -> None:
+    """A scale for each row: what the compiler does not know the run checks, before it reads beyond."""
+    text = "(float[N, 3] x, float[M] scale) => (uint8[A, 3] y) { y = QuantizeLinear<axis = 0>(x, scale) }"
+    x, scale = np.full((2, 3), 4, np.float32), np.array([1, 2], np.float32)
+    with onnxc.compile(EmptyModel("scales", text).proto(), level=0, jobs=1) as compiled:
+        np.testing.assert_array_equal(compiled(x, scale)["y"], [[4] * 3, [2] * 3])
+        with pytest.raises(onnxc.RunError, match="shape"):
+            compiled(x, scale[:1])
