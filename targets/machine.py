@@ -22,7 +22,7 @@ class Machine:
         As `platform.system` and `platform.machine` say.
     processor : mapping
         Fields of the first processor in Linux's /proc/cpuinfo.
-    l1_bytes, l2_bytes : int
+    l1_bytes, l2_bytes, l3_bytes : int
         Data caches of the first processor; 0 where unknown.
     """
 
@@ -31,6 +31,7 @@ class Machine:
     processor: Mapping[str, str] = field(default_factory=dict)
     l1_bytes: int = 0
     l2_bytes: int = 0
+    l3_bytes: int = 0
 
     def flags(self) -> frozenset[str]:
         """Features of the processor, by Linux's names."""
@@ -56,6 +57,7 @@ def this_machine() -> Machine:
         parse_cpuinfo(_read(Path("/proc/cpuinfo"))),
         l1_bytes=_cache_bytes(caches, level=1),
         l2_bytes=_cache_bytes(caches, level=2),
+        l3_bytes=_cache_bytes(caches, level=3),
     )
 
 

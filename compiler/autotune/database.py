@@ -73,7 +73,7 @@ class Trial:
     machine : str
         The processor that it was measured on.
     tools : mapping
-        Versions of onnxc, of TVM, and of the C compiler.
+        Versions of onnxc, of TVM, and of the C compiler; `measure.METHOD`.
     features : mapping
         For cost models of later runs.
     created : str
@@ -98,7 +98,7 @@ class Trial:
         """What trials are compared by; None after an error."""
         if self.error or not self.warm or not self.flushed:
             return None
-        return (statistics.median(self.warm) + statistics.median(self.flushed)) / 2
+        return statistics.median(self.flushed)
 
     @property
     def key(self) -> str:

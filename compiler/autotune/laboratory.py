@@ -16,6 +16,7 @@ from ..artifact.toolchain import Compiler
 from ..diagnostics import CompileError
 from ..target import Target
 from . import children, measure, tasks
+from .measure import METHOD
 from .search import Search
 from .tasks import Candidate, Outcome, Proposal
 from .workload import Workload
@@ -68,6 +69,7 @@ class ExecutorLaboratory:
             "onnxc": _version("onnxc"),
             "tvm": _version("apache-tvm"),
             "cc": compiler.version,
+            "measured": METHOD,
         }
 
     def operations(self, workloads: Sequence[Workload]) -> list[int]:
@@ -85,13 +87,12 @@ class ExecutorLaboratory:
         builds = [self._executor.submit(tasks.build, workload, c.choices, self._compiler) for c in candidates]
         built = _results(builds)
         timeout = MEASURE_TIMEOUT + (_CALLS * search.history[0] if search.history and search.history[0] < 10 else 0.0)
-        cache_bytes = 2 * max(self._target.l2_bytes, 1 << 20)
         waiting: dict[Future[Outcome], Candidate] = {}
         for candidate, program in zip(candidates, built, strict=True):
             if isinstance(program, Outcome):
                 yield candidate, program
             else:
-                waiting[self._executor.submit(tasks.measure, program, cache_bytes, timeout)] = candidate
+                waiting[self._executor.submit(tasks.measure, program, workload.elsewhere, timeout)] = candidate
         for future in as_completed(waiting):
             yield waiting[future], future.result()
 

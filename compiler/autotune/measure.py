@@ -1,7 +1,7 @@
 """Measuring a kernel: a program around it, which runs in a process of its own, one at a time on each machine.
 
 The program (measure.c) is linked on the machine that builds and runs where it is sent: it pins itself to a processor,
-fills the buffers, prints sums of the results, and how long calls took with data in the caches and without.
+fills the buffers, prints sums of the results, and how long calls took one behind another, and as they come in a model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,11 +31,17 @@ from ..target import Target
 from ..targets.machine import this_machine
 from .children import IsolationError
 
+#: How candidates are measured: trials that were measured otherwise do not compare.
+METHOD = "as in the model"
+
 #: Seconds that the samples of one candidate take, in all; a slow kernel takes 7 calls at least.
 SAMPLING_SECONDS = 0.2
 
 #: Seconds after which a program that measures no kernel is stopped.
 MEASURE_TIMEOUT = 20.0
+
+#: Bytes of the last level of cache where the system does not say it: that of a large server.
+UNKNOWN_CACHE = 32 << 20
 
 #: How far results of two schedules may be apart, relative to the magnitudes that were summed up.
 TOLERANCE = 1e-4
@@ -50,7 +56,8 @@ class Times:
     Attributes
     ----------
     warm, flushed : tuple of float
-        Seconds a call: with its data where the call before left it, and with nothing in the caches of a core.
+        Seconds a call: with its data where the call before left it; and after the caches saw as many bytes as the
+        model's other kernels read, with the inputs that are no weights just written.
     sums : tuple of (float, float)
         Of each output: a weighted sum, and the sum of magnitudes.
     machine : str
@@ -64,8 +71,8 @@ class Times:
 
     @property
     def seconds(self) -> float:
-        """What candidates are compared by. In a model, some of a kernel's data is in the cache: the mean of both."""
-        return (statistics.median(self.warm) + statistics.median(self.flushed)) / 2
+        """What candidates are compared by: calls as they come in the model."""
+        return statistics.median(self.flushed)
 
     def agrees_with(self, other: Times) -> bool:
         """Have two schedules computed the same?"""
@@ -76,8 +83,8 @@ class Times:
         )
 
 
-def build_program(kernel: Kernel, compiler: Compiler, dims: Mapping[str, int]) -> bytes:
-    """A program that measures a kernel.
+def build_program(kernel: Kernel, compiler: Compiler, dims: Mapping[str, int], weights: Sequence[int] = ()) -> bytes:
+    """A program that measures a kernel; `weights` says which inputs the model gives constants to.
 
     Raises
     ------
@@ -87,7 +94,7 @@ def build_program(kernel: Kernel, compiler: Compiler, dims: Mapping[str, int]) -
     with tempfile.TemporaryDirectory(prefix="onnxc-tune-") as name:
         folder = Path(name)
         (folder / "kernel.o").write_bytes(kernel.object_code)
-        (folder / "call.c").write_text(_call_source(kernel, dims))
+        (folder / "call.c").write_text(_call_source(kernel, dims, weights))
         compiler.compile(folder, "call.c", "call.o", optimize="1")
         (folder / "measure.o").write_bytes(_harness(compiler))
         compiler.link_program(folder, ["kernel.o", "call.o", "measure.o"], "measure")
@@ -104,7 +111,7 @@ def _harness(compiler: Compiler) -> bytes:
         return (folder / "measure.o").read_bytes()
 
 
-def _call_source(kernel: Kernel, dims: Mapping[str, int]) -> str:
+def _call_source(kernel: Kernel, dims: Mapping[str, int], weights: Sequence[int]) -> str:
     """What measure.c wants to know of a kernel."""
     outputs = () if kernel.inplace is not None else kernel.outputs
     typed = [*kernel.inputs, *outputs]
@@ -122,6 +129,7 @@ def _call_source(kernel: Kernel, dims: Mapping[str, int]) -> str:
         f"const int kernel_inplace = {-1 if kernel.inplace is None else kernel.inplace};",
         f"const size_t kernel_sizes[] = {{{', '.join([*map(str, sizes), '0'])}}};",
         f"const int kernel_types[] = {{{', '.join([*kinds, '0'])}}};",
+        f"const int kernel_weights[] = {{{', '.join(str(int(i in weights)) for i in range(len(sizes) + 1))}}};",
     ]
     calls = []
     for phase in kernel.phases:
@@ -141,15 +149,15 @@ def _call_source(kernel: Kernel, dims: Mapping[str, int]) -> str:
     return "\n".join([*lines, *calls, "    return 0;", "}", ""])
 
 
-def run_program(program: bytes, cache_bytes: int, timeout: float) -> Times:
+def run_program(program: bytes, elsewhere: int, timeout: float) -> Times:
     """Run a measuring program on this machine, alone.
 
     Parameters
     ----------
     program : bytes
         From `build_program`.
-    cache_bytes : int
-        Of the caches to flush.
+    elsewhere : int
+        Bytes that other kernels read between two calls. Twice the last level of cache is as good as more.
     timeout : float
         Seconds after which the program is stopped.
 
@@ -158,13 +166,14 @@ def run_program(program: bytes, cache_bytes: int, timeout: float) -> Times:
     IsolationError
         It crashed, hung, or the kernel returned a status.
     """
+    most = 2 * (this_machine().l3_bytes or UNKNOWN_CACHE)
     with tempfile.TemporaryDirectory(prefix="onnxc-tune-") as name:
         path = Path(name) / "measure"
         path.write_bytes(program)
         path.chmod(0o700)
         limit = ceil(timeout) + 1  # it gives up by itself when we cannot stop it any more
         with _alone():
-            output = _run([str(path), str(SAMPLING_SECONDS), str(cache_bytes), str(limit)], timeout)
+            output = _run([str(path), str(SAMPLING_SECONDS), str(min(elsewhere, most)), str(limit)], timeout)
     return read_report(output)
 
 

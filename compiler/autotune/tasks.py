@@ -89,10 +89,10 @@ def build(workload: Workload, choices: Choices, compiler: Compiler) -> bytes | O
         return Outcome(None, f"build {error.kind}", error.text)
 
 
-def measure(program: bytes, cache_bytes: int, timeout: float) -> Outcome:
+def measure(program: bytes, elsewhere: int, timeout: float) -> Outcome:
     """Measure on this machine."""
     try:
-        return Outcome(run_program(program, cache_bytes, timeout))
+        return Outcome(run_program(program, elsewhere, timeout))
     except IsolationError as error:
         return Outcome(None, f"run {error.kind}", error.text)
 
@@ -140,4 +140,4 @@ def _build(workload: Workload, choices: Choices, compiler: Compiler) -> bytes:
     from ..kernel.compile import compile_kernel
 
     kernel = compile_kernel(workload.function, "onnxc_candidate", workload.target, Knobs(choices))
-    return build_program(kernel, compiler, workload.dims)
+    return build_program(kernel, compiler, workload.dims, workload.weights)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .. import op as relay_op
 from ..kernel.compile import source_call
-from ..relay.dimension import symbols
-from ..relay.expr import Call, Function, GlobalVar, Module, all_bindings
+from ..relay.dimension import evaluate, symbols
+from ..relay.expr import Call, Constant, Function, GlobalVar, Module, all_bindings
 from ..relay.printer import canonical_text
 from ..relay.types import TensorType, tensor_fields, type_symbols
 from ..target import Target
@@ -33,12 +33,18 @@ class Workload:
         How often the model calls it.
     dims : mapping
         Values of its symbols while it is measured.
+    weights : tuple of int
+        The parameters that the model gives constants to.
+    elsewhere : int
+        Bytes that the model's other kernels read between two calls: their weights, and the largest of their results.
     """
 
     function: Function
     target: Target
     count: int = 1
     dims: Mapping[str, int] = ()  # type: ignore[assignment]
+    weights: tuple[int, ...] = ()
+    elsewhere: int = 0
 
     @cached_property
     def key(self) -> str:
@@ -104,20 +110,36 @@ def extract(module: Module, target: Target, sizes: Mapping[str, int]) -> list[Wo
         Values of symbols while kernels are measured.
     """
     sizes = {**typical_sizes(module.main), **sizes}
-    counts: Counter[str] = Counter()
+    calls: defaultdict[str, list[Call]] = defaultdict(list)
     for binding in all_bindings(module.main):
         if isinstance(binding.value, Call) and isinstance(binding.value.op, GlobalVar):
-            counts[binding.value.op.name] += 1
+            calls[binding.value.op.name].append(binding.value)
+    moved = _weight_bytes(call for found in calls.values() for call in found)
+    moved += max((_result_bytes(module.functions[name], sizes) for name in calls), default=0)
     merged: dict[str, Workload] = {}
     for name, function in module.functions.items():
-        if not function.is_primitive or not counts[name] or source_call(function) is not None:
+        if not function.is_primitive or not calls[name] or source_call(function) is not None:
             continue
         used = {s: sizes.get(s, TYPICAL_SIZE) for s in _symbols(function)}
-        workload = Workload(function, target, counts[name], used)
+        weights = tuple(i for i, arg in enumerate(calls[name][0].args) if isinstance(arg, Constant))
+        elsewhere = moved - _weight_bytes(calls[name][:1])
+        workload = Workload(function, target, len(calls[name]), used, weights, elsewhere)
         before = merged.get(workload.key)
-        total = counts[name] + (before.count if before is not None else 0)
-        merged[workload.key] = Workload(function, target, total, used)
+        total = workload.count + (before.count if before is not None else 0)
+        merged[workload.key] = replace(workload, count=total)
     return list(merged.values())
+
+
+def _weight_bytes(calls: Iterable[Call]) -> int:
+    """Bytes of the distinct constants that are arguments of calls."""
+    arrays = {id(arg.array): arg.array.nbytes for call in calls for arg in call.args if isinstance(arg, Constant)}
+    return sum(arrays.values())
+
+
+def _result_bytes(function: Function, sizes: Mapping[str, int]) -> int:
+    """Bytes of a kernel's largest result."""
+    used = {s: sizes.get(s, TYPICAL_SIZE) for s in _symbols(function)}
+    return max((evaluate(t.byte_size, used) for t in tensor_fields(function.result.type)), default=0)
 
 
 def typical_sizes(main: Function) -> dict[str, int]:

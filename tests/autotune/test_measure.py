@@ -25,7 +25,7 @@ from tests.kernel.native import Graph
 
 HOST = targets.find("host")
 COMPILER = find_compiler(HOST)
-CACHE = 1 << 20
+ELSEWHERE = 1 << 20
 
 
 def matmul(rows: int | str) -> Workload:
@@ -39,7 +39,7 @@ def matmul(rows: int | str) -> Workload:
 def run(workload: Workload, candidate: Candidate) -> Times:
     program = tasks.build(workload, candidate.choices, COMPILER)
     assert isinstance(program, bytes), program
-    outcome = tasks.measure(program, CACHE, 20)
+    outcome = tasks.measure(program, ELSEWHERE, 20)
     assert outcome.times is not None, outcome
     return outcome.times
 
@@ -93,14 +93,14 @@ def program(body: str, tmp_path: Path, inplace: int | None = None) -> bytes:
 )
 def test_a_bad_kernel_costs_its_own_time(body: str, error: str, text: str, tmp_path: Path) -> None:
     start = time.monotonic()
-    outcome = tasks.measure(program(body, tmp_path), CACHE, 0.5)
+    outcome = tasks.measure(program(body, tmp_path), ELSEWHERE, 0.5)
     assert (outcome.times, outcome.error) == (None, error)
     assert text in outcome.text
     assert time.monotonic() - start < 10
 
 
 def test_what_is_no_program_is_an_error() -> None:
-    outcome = tasks.measure(b"no program", CACHE, 1)
+    outcome = tasks.measure(b"no program", ELSEWHERE, 1)
     assert outcome.error == "run error" and "cannot run" in outcome.text
 
 
@@ -108,7 +108,7 @@ def test_kernels_in_place_get_their_input_anew(tmp_path: Path) -> None:
     """Squared again and again, numbers would become zero; the sum is that of the first call."""
     squares = program("for (int i = 0; i < n; i++) x[i] = x[i] * x[i]; return 0;", tmp_path, inplace=0)
     apart = program("for (int i = 0; i < n; i++) y[i] = x[i] * x[i]; return 0;", tmp_path)
-    first, second = tasks.measure(squares, CACHE, 10).times, tasks.measure(apart, CACHE, 10).times
+    first, second = tasks.measure(squares, ELSEWHERE, 10).times, tasks.measure(apart, ELSEWHERE, 10).times
     assert first is not None and second is not None
     assert first.sums == second.sums and first.sums[0][1] > 10
 
