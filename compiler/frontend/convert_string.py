@@ -10,7 +10,8 @@ import numpy as np
 from ..op.string_case import case_table
 from ..relay.expr import Atom
 from .lookup import lookup
-from .regex_automaton import compile_regex
+from .regex_automaton import TooManyStates, compile_regex
+from .regex_parts import compile_parts
 from .regex_syntax import RegexError
 from .registry import Node, converter
 from .strings import broadcast_strings
@@ -21,6 +22,8 @@ def convert_regex_full_match(node: Node) -> Atom:
     pattern = node.required_attr("pattern")
     try:
         automaton = compile_regex(pattern)
+    except TooManyStates:
+        return node.call("string.match_parts", node.input(0), *map(node.constant, compile_parts(pattern).arrays()))
     except (RegexError, RecursionError) as error:
         raise node.error(f"the pattern '{pattern}': {error}", expected="a regular expression of RE2") from error
     tables = (automaton.classes, automaton.table, automaton.accepts)

@@ -12,6 +12,11 @@ import numpy as np
 
 from .regex_syntax import Assertion, Choice, Pattern, Ranges, RegexError, Repeat, Sequence, parse_regex
 
+
+class TooManyStates(RegexError):
+    """The automaton would be too large a table."""
+
+
 #: States of an automaton at most: its table is then some megabytes.
 STATE_LIMIT = 10_000
 
@@ -52,22 +57,26 @@ def compile_regex(text: str) -> Automaton:
 
     Raises
     ------
+    TooManyStates
+        The automaton is too large: see regex_parts.py for what is left then.
     RegexError
-        The pattern is broken, or too large.
+        The pattern is broken.
     """
-    parts = _Parts()
+    parts = Parts()
     start = parts.state()
     end = parts.add(parse_regex(text), start)
     return _Subsets(parts, start, end).automaton()
 
 
-def _kind(byte: int) -> int:
+def byte_kind(byte: int) -> int:
+    """What a byte is, beside another place."""
     if byte == 10:
         return _LINE
     return _WORD if (chr(byte).isalnum() and byte < 128) or byte == 95 else _OTHER
 
 
-def _holds(assertion: str, before: int, after: int) -> bool:
+def holds(assertion: str, before: int, after: int) -> bool:
+    """Does an assertion hold between two kinds of bytes?"""
     if assertion == "start":
         return before == _NOTHING
     if assertion == "end":
@@ -81,7 +90,7 @@ def _holds(assertion: str, before: int, after: int) -> bool:
 
 
 @dataclass
-class _Parts:
+class Parts:
     """Thompson's automaton: from each state ways without a byte, some under a condition, and ways by bytes."""
 
     free: list[list[tuple[int, str]]] = field(default_factory=list)
@@ -177,7 +186,7 @@ def _split(low: bytes, high: bytes) -> list[list[tuple[int, int]]]:
 class _Subsets:
     """Sets of states of Thompson's automaton, each with what stands before it, as states of a deterministic one."""
 
-    def __init__(self, parts: _Parts, start: int, end: int) -> None:
+    def __init__(self, parts: Parts, start: int, end: int) -> None:
         self._parts, self._start, self._end = parts, start, end
         self._asks = any(condition for ways in parts.free for _, condition in ways)
         cuts = {0, 256}
@@ -185,7 +194,7 @@ class _Subsets:
             for low, high, _ in ways:
                 cuts |= {low, high + 1}
         if self._asks:
-            cuts |= {c for b in range(1, 256) if _kind(b) != _kind(b - 1) for c in (b,)}
+            cuts |= {c for b in range(1, 256) if byte_kind(b) != byte_kind(b - 1) for c in (b,)}
         edges = sorted(cuts)
         self._representatives = edges[:-1]
         self._classes = np.repeat(np.arange(len(edges) - 1), np.diff(edges)).astype(np.uint8)
@@ -200,13 +209,13 @@ class _Subsets:
             row = []
             closures: dict[int, frozenset[int]] = {}
             for byte in self._representatives:
-                after = _kind(byte) if self._asks else _OTHER
+                after = byte_kind(byte) if self._asks else _OTHER
                 if after not in closures:
                     closures[after] = self._closure(states, before, after)
                 found = (self._step(closures[after], byte), after)
                 if found not in numbers:
                     if len(numbers) >= STATE_LIMIT:
-                        raise RegexError(f"its automaton has more than {STATE_LIMIT} states")
+                        raise TooManyStates(f"its automaton has more than {STATE_LIMIT} states")
                     numbers[found] = len(numbers)
                     waiting.append(found)
                 row.append(numbers[found])
@@ -217,7 +226,7 @@ class _Subsets:
         found, stack = set(states), list(states)
         while stack:
             for target, condition in self._parts.free[stack.pop()]:
-                if target not in found and (not condition or _holds(condition, before, after)):
+                if target not in found and (not condition or holds(condition, before, after)):
                     found.add(target)
                     stack.append(target)
         return frozenset(found)

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from .unicode_scripts import script_ranges
+
 #: Most repetitions that RE2 allows in x{n,m}.
 _MOST = 1000
 
@@ -126,10 +128,14 @@ def _contains(ranges: Ranges, code: int) -> bool:
 
 @cache
 def _category(name: str) -> Ranges:
-    """Characters of a Unicode category: L, Lu, ..."""
+    """Characters of a Unicode category, or of a script: L, Lu, Greek."""
+    if name == "Any":
+        return ((0, _LAST),)
+    if name in script_ranges():
+        return script_ranges()[name]
     found = [(c, c) for c in range(_LAST + 1) if unicodedata.category(chr(c)).startswith(name)]
     if not found or len(name) > 2:
-        raise RegexError(f"there is no Unicode category '{name}' (scripts are not supported)")
+        raise RegexError(f"there is no Unicode category or script '{name}'")
     return union(found)
 
 

@@ -6,10 +6,17 @@ import random
 import re
 import time
 
+import numpy as np
+import onnx
 import pytest
 
-from onnxc.frontend.regex_automaton import compile_regex
+import onnxc
+from onnxc import op as relay_op
+from onnxc.frontend.regex_automaton import TooManyStates, compile_regex
+from onnxc.frontend.regex_parts import compile_parts
 from onnxc.frontend.regex_syntax import RegexError
+from onnxc.relay.expr import Attrs
+from tests.frontend.test_nn_converters import interpret
 
 #: Pattern, texts that it matches, texts that it does not match.
 CASES = [
@@ -39,6 +46,9 @@ CASES = [
     (r"\b\w+\b( \b\w+\b)*", ["one", "one two"], ["one ", ""]),
     (r"\p{Lu}\pL*\P{L}", ["Übung1", "A!"], ["übung1", "Ab"]),
     (r"\p{^Nd}+", ["abc"], ["a1"]),
+    (r"\p{Greek}+\P{Greek}", ["λβδx", "Ωж"], ["λβδ", "xλ"]),
+    (r"[\p{Han}\p{Hiragana}ー]+", ["日本語の"], ["カ", "a"]),
+    (r"(?i)\p{Old_Italic}\p{^Cyrillic}\p{Any}", ["\U00010300a\n"], ["\U00010300жa"]),
     ("(?P<name>a)(?<other>b)", ["ab"], ["a"]),
     ("[à-ÿ日-月]+", ["é日", "þ"], ["e", "曇a"]),
     ("[^日]", ["月", "a"], ["日", "ab"]),
@@ -94,7 +104,7 @@ def test_random_patterns_agree_with_pythons() -> None:
         (r"\y", "no escape of RE2"),
         ("[b-a]", "ends before it begins"),
         ("[[:word]", "the pattern ends in a class"),
-        (r"\p{Greek}", "no Unicode category 'Greek'"),
+        (r"\p{Klingon}", "no Unicode category or script 'Klingon'"),
         ("\\", "the pattern ends in an escape"),
         ("(a|b)*a(a|b){20}", "more than 10000 states"),
     ],
@@ -109,3 +119,35 @@ def test_the_way_through_is_linear() -> None:
     start = time.perf_counter()
     assert not automaton.matches(b"a" * 5000)
     assert time.perf_counter() - start < 2 and len(automaton.table) <= 3
+
+
+#: A pattern with more than 2 ** 20 states, words at borders, and texts that it matches and does not match.
+LARGE = (
+    r"(?:^|.*\b)(?:a|b|é)*a(?:a|b|é){20}\b",
+    ["a" + "ab" * 10, "x aé" + "ba" * 9 + "b", "b" * 30 + "a" + "é" * 19 + "b"],
+    ["", "b" + "ab" * 10, "xa" + "ab" * 10 + "_", "a" * 20],
+)
+
+
+def test_patterns_of_many_states_are_followed_state_by_state() -> None:
+    pattern, matching, others = LARGE
+    with pytest.raises(TooManyStates):
+        compile_regex(pattern)
+    model = onnx.parser.parse_model(
+        f"""<ir_version: 9, opset_import: ["" : 20]> g (string[N] x) => (bool[N] y) {{
+            y = RegexFullMatch<pattern = "{pattern}">(x)
+        }}""".replace("\\", "\\\\")
+    )
+    texts = np.array([*matching, *others], object)
+    wanted = [True] * len(matching) + [False] * len(others)
+    assert onnxc.compile(model, jobs=1)(texts)["y"].tolist() == wanted
+    (found,) = interpret(model, {"x": texts})
+    assert found.tolist() == wanted
+
+
+def test_states_of_patterns_agree_with_their_tables() -> None:
+    """What is followed state by state gives what the table gives."""
+    for pattern, matching, others in CASES:
+        tables = compile_parts(pattern).arrays()
+        found = relay_op.get("string.match_parts").reference(Attrs({}), np.array([*matching, *others], object), *tables)
+        assert found.tolist() == [True] * len(matching) + [False] * len(others), pattern
