@@ -122,21 +122,16 @@ def attend(
         (heads,): a further score that takes its share, but has no value.
     """
     batch, heads, sequence, size = shape_of(query)
-    shared, keys, width = shape_of(key)[1], shape_of(key)[2], shape_of(value)[3]
+    shared, keys = shape_of(key)[1:3]
     dtype = dtype_of(query)
     assert isinstance(size, int) and isinstance(heads, int) and isinstance(shared, int)
     if heads % shared:
         raise node.error(f"{heads} heads of queries for {shared} of keys", expected="a multiple")
     factor = node.constant(scale or 1 / math.sqrt(size), dtype)
     groups = heads // shared
-    if groups > 1 and not softcap and sink is None:  # as attention is spelled elsewhere: one kernel takes it in whole
+    if groups > 1:  # as attention is spelled elsewhere: one kernel takes it in whole
         key, value = (_repeated(node, x, groups) for x in (key, value))
-        groups = 1
-    if groups > 1:  # queries of one group stand below each other: one product for all of them
-        query = node.reshape(query, (batch, shared, groups * sequence, size))
     scores = node.call("multiply", node.call("nn.matmul", query, key, transpose_b=True), factor)
-    if groups > 1:
-        scores = node.reshape(scores, (batch, heads, sequence, keys))
     if softcap:
         bound = node.constant(softcap, dtype)
         scores = node.call("multiply", node.call("tanh", node.call("divide", scores, bound)), bound)
@@ -149,10 +144,7 @@ def attend(
         column = node.call("broadcast_to", node.reshape(sink, (1, heads, 1, 1)), shape=(batch, heads, sequence, 1))
         weights = node.call("nn.softmax", node.call("concatenate", scores, column, axis=3), axis=3)
         weights = part(node, weights, 3, 0, keys)
-    if groups > 1:
-        weights = node.reshape(weights, (batch, shared, groups * sequence, keys))
-    result = node.call("nn.matmul", weights, value)
-    return node.reshape(result, (batch, heads, sequence, width)) if groups > 1 else result
+    return node.call("nn.matmul", weights, value)
 
 
 def _repeated(node: Node, x: Atom, times: int) -> Atom:

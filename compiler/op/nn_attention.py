@@ -2,10 +2,12 @@
 
 Arguments: query (batch, heads, rows, depth), key (batch, shared, columns, depth), value (batch, shared, columns,
 width), where heads are a multiple of shared, and so many of the query's heads that follow each other have a key and a
-value in common; and an optional mask that broadcasts to (batch, heads, rows, columns) and is added. The result is
+value in common; an optional mask that broadcasts to (batch, heads, rows, columns) and is added; and where `sink` is set
+a further score for each head, (heads,), that takes its share of the softmax but has no value. The result is
 (batch, rows, heads, width): the heads lie beside each other there, as the projection behind wants them.
 
-With `empty_rows` a row whose mask is -inf everywhere gives 0 instead of NaN; without any columns all do.
+With a `softcap` c other than 0 scores are bounded before the mask is added: c * tanh(scale * query key^T / c). With
+`empty_rows` a row whose mask is -inf everywhere gives 0 instead of NaN; without any columns all do.
 
 The stages ``attention_query``, ... only name the arguments: schedules ask them for the arguments' elements, and nothing
 of the size of all scores is ever written (targets/cpu/schedules/attention.py).
@@ -27,9 +29,9 @@ from .base import FusionKind, Op, broadcast_at, broadcast_shape, register, same_
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     name = "nn.attention"
-    types = tensors(name, args, (3, 4))
+    types = tensors(name, args, (3 + attrs.sink, 4 + attrs.sink))
     dtype = same_dtype(name, types)
-    query, key, value = types[:3]
+    (query, key, value), mask, sink = _arguments(attrs, types)
     if dtype != "float32" or any(t.rank != 4 for t in types[:3]):
         raise CompileError(f"{name} of {query}, {key}, {value}", expected="float32 of rank 4")
     batch, heads, rows, depth = query.shape
@@ -38,28 +40,44 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     if not grouped or key.shape != (batch, shared, columns, depth) or value.shape != (batch, shared, columns, width):
         raise CompileError(f"{name} of {query.shape}, {key.shape}, {value.shape}", expected="equal stacks and depths")
     scores = (batch, heads, rows, columns)
-    if len(types) == 4 and broadcast_shape(name, scores, types[3].shape) != scores:
-        raise CompileError(f"{name}: mask of shape {types[3].shape}", expected=f"to broadcast to {scores}")
+    if mask is not None and broadcast_shape(name, scores, mask.shape) != scores:
+        raise CompileError(f"{name}: mask of shape {mask.shape}", expected=f"to broadcast to {scores}")
+    if sink is not None and sink.shape != (heads,):
+        raise CompileError(f"{name}: sink of shape {sink.shape}", expected=f"({heads},)")
     return TensorType((batch, rows, heads, width), dtype)
 
 
-def _reference(
-    attrs: Attrs, query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: np.ndarray | None = None
-) -> np.ndarray:
+def _arguments(attrs: Attrs, args: Sequence[Any]) -> tuple[Sequence[Any], Any, Any]:
+    """Query, key and value; mask and sink, or None."""
+    rest = list(args[3:])
+    sink = rest.pop() if attrs.sink else None
+    return args[:3], rest[0] if rest else None, sink
+
+
+def _reference(attrs: Attrs, *arrays: np.ndarray) -> np.ndarray:
+    (query, key, value), mask, sink = _arguments(attrs, arrays)
     groups = query.shape[1] // key.shape[1]
     key, value = (np.repeat(x, groups, axis=1) for x in (key, value))
     scores = np.matmul(query, np.swapaxes(key, -1, -2)) * np.float32(attrs.scale)
+    if attrs.softcap:
+        scores = np.tanh(scores / np.float32(attrs.softcap)) * np.float32(attrs.softcap)
     if mask is not None:
         scores = scores + mask
-    powers = np.exp(scores - scores.max(axis=-1, keepdims=True, initial=np.finfo(np.float32).min))
+    best = scores.max(axis=-1, keepdims=True, initial=np.finfo(np.float32).min)
+    if sink is not None:
+        best = np.maximum(best, sink[:, None, None])
+    powers = np.exp(scores - best)
     total = powers.sum(axis=-1, keepdims=True)
+    if sink is not None:
+        total = total + np.exp(sink[:, None, None] - best)
     product = np.matmul(powers, value) / total
     if attrs.empty_rows or key.shape[2] == 0:
         product = np.where(total > 0, product, np.float32(0))
     return np.ascontiguousarray(product.astype(np.float32).transpose(0, 2, 1, 3))
 
 
-def _compute(T: Any, attrs: Attrs, query: Any, key: Any, value: Any, mask: Any = None) -> Any:
+def _compute(T: Any, attrs: Attrs, *args: Any) -> Any:
+    (query, key, value), mask, sink = _arguments(attrs, args)
     batch, heads, rows, depth = T.shape(query)
     shared, columns, width = T.shape(value)[1:]
     groups = heads // shared if isinstance(heads, int) and isinstance(shared, int) else 1
@@ -72,6 +90,8 @@ def _compute(T: Any, attrs: Attrs, query: Any, key: Any, value: Any, mask: Any =
     if mask is not None:
         given = mask
         mask = T.compute(scores_shape, lambda *i: broadcast_at(T, given, i, scores_shape), "attention_mask")
+    if sink is not None:
+        sink = named(sink, "sink")
     k = T.reduce_axis(depth, "k")
 
     def group(h: Any) -> Any:
@@ -82,15 +102,28 @@ def _compute(T: Any, attrs: Attrs, query: Any, key: Any, value: Any, mask: Any =
     )
 
     def score(*index: Any) -> Any:
-        scaled = products(*index) * T.const(attrs.scale, "float32")
+        scaled = products(*index) * T.const(attrs.scale / (attrs.softcap or 1.0), "float32")
+        if attrs.softcap:
+            scaled = T.math("tanh", scaled) * T.const(attrs.softcap, "float32")
         return scaled if mask is None else scaled + mask(*index)
 
     scores = T.compute(scores_shape, score, "attention_scores")
     j = [T.reduce_axis(columns, f"j{n}") for n in range(3)]
     row = (batch, heads, rows)
-    best = T.compute(row, lambda *r: T.max_reduce(scores(*r, j[0]), [j[0]]), "attention_best")
+    # A sink is one more score, which both reductions begin with in the schedule.
+    name = "attention_best" if sink is None else "attention_greatest"
+    best = T.compute(row, lambda *r: T.max_reduce(scores(*r, j[0]), [j[0]]), name)
+    if sink is not None:
+        greatest = best
+        best = T.compute(row, lambda b, h, i: T.maximum(greatest(b, h, i), sink(h)), "attention_best")
     powers = T.compute(scores_shape, lambda *i: T.math("exp", scores(*i) - best(*i[:3])), "attention_powers")
-    total = T.compute(row, lambda *r: T.sum(powers(*r, j[1]), [j[1]]), "attention_total")
+    name = "attention_total" if sink is None else "attention_powers_total"
+    total = T.compute(row, lambda *r: T.sum(powers(*r, j[1]), [j[1]]), name)
+    if sink is not None:
+        others = total
+        total = T.compute(
+            row, lambda b, h, i: others(b, h, i) + T.math("exp", sink(h) - best(b, h, i)), "attention_total"
+        )
     sums = T.compute(
         (*row, width),
         lambda b, h, i, d: T.sum(powers(b, h, i, j[2]) * value(b, group(h), j[2], d), [j[2]]),
@@ -120,7 +153,7 @@ register(
         _relation,
         _reference,
         _compute,
-        attributes={"scale": 1.0, "empty_rows": False},
+        attributes={"scale": 1.0, "softcap": 0.0, "sink": False, "empty_rows": False},
         index_maps=True,
         multiply_adds=_multiply_adds,
     )

@@ -73,6 +73,43 @@ _CASES = {
         kv_num_heads=2,
         do_rotary=1,
     ),
+    "GroupQueryAttention, bounded, with a sink": _node(
+        "GroupQueryAttention",
+        {
+            "query": (1, "S", _WIDTH),
+            "key": (1, "S", 2 * SIZE),
+            "value": (1, "S", 2 * SIZE),
+            **_cache(2),
+            "lengths": (1,),
+            "total": (),
+            **{f"_{n}": () for n in range(4)},
+            "sink": (HEADS,),
+        },
+        3,
+        MICROSOFT,
+        17,
+        num_heads=HEADS,
+        kv_num_heads=2,
+        softcap=1.5,
+        local_window_size=8,
+    ),
+    "GroupQueryAttention, smooth": _node(
+        "GroupQueryAttention",
+        {
+            "query": (1, "S", _WIDTH),
+            "key": (1, "S", 2 * SIZE),
+            "value": (1, "S", 2 * SIZE),
+            **_cache(2),
+            "lengths": (1,),
+            "total": (),
+        },
+        3,
+        MICROSOFT,
+        17,
+        num_heads=HEADS,
+        kv_num_heads=2,
+        smooth_softmax=1,
+    ),
     "MultiHeadAttention": _node(
         "MultiHeadAttention",
         {
@@ -118,6 +155,29 @@ _CASES = {
         q_num_heads=HEADS,
         kv_num_heads=2,
         is_causal=1,
+    ),
+    "Attention, bounded": _node(
+        "Attention",
+        {name: (1, "S", _WIDTH) for name in ("query", "key", "value")},
+        1,
+        "",
+        23,
+        q_num_heads=HEADS,
+        kv_num_heads=HEADS,
+        softcap=1.5,
+    ),
+    "a stack of matrices": onnx.parser.parse_model(
+        f"""<ir_version: 10, opset_import: ["" : 17]>
+        g (float[{HEADS}, S, {SIZE}] q, float[{HEADS}, T, {SIZE}] k, float[{HEADS}, T, {SIZE}] v,
+            float[{HEADS}, S, T] bias) => (float[{HEADS}, S, {SIZE}] y) {{
+            kt = Transpose<perm = [0, 2, 1]>(k)
+            products = MatMul(q, kt)
+            scale = Constant<value_float = 0.2>()
+            scores = Mul(products, scale)
+            biased = Add(scores, bias)
+            weights = Softmax<axis = -1>(biased)
+            y = MatMul(weights, v)
+        }}"""
     ),
 }
 

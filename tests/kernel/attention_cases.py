@@ -76,11 +76,45 @@ def _one_row(g: Graph) -> list[Atom]:
     return [_attend(g, g.input(2, 3, 1, 40), g.input(2, 3, "M", 40), g.input(2, 3, "M", 40), g.input(2, 1, 1, "M"))]
 
 
+def _bounded(g: Graph, groups: int) -> list[Atom]:
+    """Scores that tanh bounds, and one for each head that has no value."""
+    columns = Dim.symbol("M")
+    query, key, value = g.input(2, 2 * groups, "N", 24), g.input(2, 2, "M", 24), g.input(2, 2, "M", 24)
+
+    def repeated(x: Atom) -> Any:
+        parted = g("reshape", x, shape=(2, 2, 1, columns, 24))
+        return g(
+            "reshape",
+            g("broadcast_to", parted, shape=(2, 2, groups, columns, 24)),
+            shape=(2, 2 * groups, columns, 24),
+        )
+
+    rows = Dim.symbol("N")
+    scores = g("multiply", g("nn.matmul", query, repeated(key), transpose_b=True), scalar(0.3))
+    scores = g("multiply", g("tanh", g("divide", scores, scalar(2.5))), scalar(2.5))
+    scores = g("add", scores, g.input(2, 1, "N", "M"))
+    sink = g("reshape", g.input(2 * groups), shape=(1, 2 * groups, 1, 1))
+    column = g("broadcast_to", sink, shape=(2, 2 * groups, rows, 1))
+    shares = g("nn.softmax", g("concatenate", scores, column, axis=3), axis=3)
+    shape = (2, 2 * groups, rows, columns)
+    kept = g("strided_slice", shares, begin=(0,) * 4, end=shape, strides=(1,) * 4)
+    return [g("nn.matmul", kept, repeated(value))]
+
+
+def _single(g: Graph) -> list[Atom]:
+    """Matrices in a stack: one head, of which the mask is one for each or for all."""
+    key, value = g.input(3, "M", 24), g.input(3, "M", 40)
+    first = _attend(g, g.input(3, "N", 24), key, value, g.input(3, "N", "M"))
+    return [first, g("nn.relu", _attend(g, g.input(3, "N", 24), key, value, g.input("N", "M")))]
+
+
 _RULE = ("attention",)
 ATTENTION_CASES = [
     Case("attention", _masked, _RULE, {"N": (1, 2), "M": (1, 7, 17, 300)}),
     Case("attention_197", lambda g: _projected(g, 197, 3, 64), _RULE),
     Case("attention_symbolic", lambda g: _projected(g, "N", 2, 32), _RULE, {"N": (1, 2, 5, 16, 31, 63, 130)}),
+    Case("attention_bounded", lambda g: _bounded(g, 3), _RULE, {"N": (1, 4, 5, 13), "M": (1, 17, 257)}),
+    Case("attention_single", _single, _RULE * 2, {"N": (1, 6), "M": (1, 40, 130)}),
     Case("attention_empty_rows", _empty_rows, _RULE),
     Case("attention_grouped", lambda g: _grouped(g, "N"), _RULE, {"N": (1, 4, 5, 13), "M": (1, 17, 257)}),
     Case("attention_grouped_rows", lambda g: _grouped(g, 7), _RULE, {"M": (3, 130)}),

@@ -19,14 +19,18 @@ from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
 from onnxc.kernel.tvm_api import tirx
 from onnxc.relay.dimension import Dim
+from onnxc.relay.expr import Attrs
 from onnxc.target import Target
 from onnxc.transform.pack_weights import panel_shape
 
 from . import blocks as b
 from . import loops
 
-_OPERANDS = ("attention_query", "attention_key", "attention_value", "attention_mask")
-_STAGES = (*_OPERANDS, "attention_products", "attention_scores", "attention_best", "attention_powers")
+_OPERANDS = ("attention_query", "attention_key", "attention_value", "attention_mask", "attention_sink")
+_STAGES = (
+    *(*_OPERANDS, "attention_products", "attention_scores", "attention_best", "attention_powers"),
+    *("attention_greatest", "attention_powers_total"),  # where there is a sink
+)
 _RESULTS = ("attention_total", "attention_sums")
 
 #: So many queries of a head are computed without packed keys.
@@ -41,12 +45,12 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     if lowered.anchor is None or lowered.anchor.op != "nn.attention":
         return None
     sch = b.new_schedule(lowered)
-    b.inline_injective(sch, keep=_STAGES)
+    b.inline_injective(sch, keep=(*_STAGES, *_RESULTS))
     blocks = {b.name_of(sch, k): sch.get(k) for k in b.all_blocks(sch)}
     *stages, writer = blocks.values()
     if set(blocks) - {*_STAGES, *_RESULTS} != {str(writer.name_hint)} or len(stages) != len(blocks) - 1:
         return None  # several results, or an epilogue with stages of its own
-    kernel = _Attention(blocks, writer, float(lowered.anchor.attrs["scale"]), target, knobs)
+    kernel = _Attention(blocks, writer, lowered.anchor.attrs, target, knobs)
     if kernel.few is True:
         return loops.with_body(sch.mod["main"], [kernel.compute()], [])
     return loops.with_body(sch.mod["main"], [kernel.pack(), kernel.compute()], [kernel.packed])
@@ -63,8 +67,9 @@ class _Attention:
         What is done with sums and totals at (batch, row, head, element).
     """
 
-    def __init__(self, blocks: dict[str, Any], writer: Any, scale: float, target: Target, knobs: Knobs) -> None:
-        self._blocks, self._writer, self._scale = blocks, writer, scale
+    def __init__(self, blocks: dict[str, Any], writer: Any, attrs: Attrs, target: Target, knobs: Knobs) -> None:
+        self._blocks, self._writer = blocks, writer
+        self._scale, self._softcap = float(attrs["scale"]), float(attrs["softcap"])
         extents = [loops.known(a.dom.extent) for a in blocks["attention_query"].iter_vars]
         self._batch, self._heads, self._rows, self._depth = extents
         self._shared, self._columns, self._width = (
@@ -165,12 +170,14 @@ class _Tile:
 
     def all(self) -> Any:
         k = self._kernel
-        lowest = tirx.min_value("float32")
+        best, total = tirx.min_value("float32"), 0.0
+        if "attention_sink" in k._blocks:  # a first score, whose power is 1
+            best, total = k._operand("sink", self._head), 1.0
 
         def begin(r: Any) -> Any:
             return loops.sequence(
-                self._best.store(r, lowest),
-                self._total.store(r, _float(0)),
+                self._best.store(r, best),
+                self._total.store(r, _float(total)),
                 self._along(lambda d: self._sums.store(r * k._width + d, _float(0))),
             )
 
@@ -267,7 +274,9 @@ class _Tile:
         rest = count - whole * lanes
 
         def score(column: Any) -> Any:
-            scaled = self._scores.load(at + column) * _float(k._scale)
+            scaled = self._scores.load(at + column) * _float(k._scale / (k._softcap or 1.0))
+            if k._softcap:
+                scaled = tirx.tanh(scaled) * _float(k._softcap)
             if "attention_mask" not in k._blocks:
                 return scaled
             return scaled + k._operand("mask", self._batch, self._head, self._row + r, first + column)
