@@ -109,17 +109,27 @@ def convert_matmul_nbits(node: Node) -> Any:
     depth, columns = node.required_attr("K"), node.required_attr("N")
     if bits not in BITS:
         raise node.error(f"elements of {bits} bits", expected="2, 4 or 8")
-    groups = node.optional_input(4)
-    if groups is not None and not np.array_equal(node.static_array(4), np.arange(depth) // size):
-        raise node.error(
-            "a g_idx that mixes blocks", remedy="quantise without act-order, or reorder the weights' columns"
-        )
-    a, dtype = node.input(0), node.type(0).dtype
+    a, dtype, bias = node.input(0), node.type(0).dtype, node.optional_input(5)
     shape = (columns, -(-depth // size))
+    if node.has_input(4) and not np.array_equal(node.static_array(4)[:depth], np.arange(depth) // size):
+        product = node.call("nn.matmul", a, node.constant(_mixed_weights(node, shape, depth, bits), dtype))
+        return product if bias is None else node.call("add", product, bias)
     scales = node.reshape(node.input(2), shape)
     arguments = [a, node.input(1), scales, _block_zero_points(node, shape, bits, dtype)]
-    bias = node.optional_input(5)
     return node.call("qnn.dense_blockwise", *arguments, *([] if bias is None else [bias]), bits=bits, block_size=size)
+
+
+def _mixed_weights(node: Node, shape: tuple[int, int], depth: int, bits: int) -> np.ndarray:
+    """Weights whose elements belong to the blocks that g_idx says, in any order, as floats (depth, columns)."""
+    rows, blocks = shape
+    block = node.static_array(4)[:depth]
+    codes = unpack_codes(node.static_array(1), bits).reshape(rows, -1)[:, :depth].astype(np.float32)
+    zeros = np.full(shape, 1 << (bits - 1), np.float32)
+    if node.has_input(3):
+        given = node.static_array(3).reshape(rows, -1)
+        zeros = (unpack_codes(given, bits)[:, :blocks] if node.type(3).dtype == "uint8" else given).astype(np.float32)
+    scales = node.static_array(2).reshape(shape).astype(np.float32)
+    return np.ascontiguousarray(((codes - zeros[:, block]) * scales[:, block]).T)
 
 
 def _block_zero_points(node: Node, shape: tuple[int, int], bits: int, dtype: str) -> Atom:

@@ -16,7 +16,8 @@ from ..relay.dimension import Dim, Dimension, common_factor, lower_bound, maximu
 from ..relay.expr import Atom, Constant
 from ..relay.types import TensorType
 from .convert_tensor import axes_of
-from .registry import Node, converter, fix_remedy
+from .registry import Node, converter
+from .resize_run_time import Region, Tables
 from .run_time_axes import is_known
 
 #: Scales that are this fraction, to float32's precision, are meant to be it: 0.6 is 3/5.
@@ -130,7 +131,9 @@ def _simple_rounding(axis: _Axis) -> str:
 def convert_resize(node: Node) -> Atom:
     x = node.type(0)
     if node.opset == 10:
-        axes = _scaled(node, x, range(x.rank), node.static_array(1).tolist())
+        every = range(x.rank)
+        known = is_known(node, 1)
+        axes = _scaled(node, x, every, node.static_array(1).tolist()) if known else _scaled_by_run(node, x, every, 1)
         return _resize(node, axes, "asymmetric", _simple_rounding)
     chosen = axes_of(node, None, x.rank)
     coordinates = node.attr("coordinate_transformation_mode", "half_pixel")
@@ -139,15 +142,21 @@ def convert_resize(node: Node) -> Atom:
         raise node.error("scales and sizes are given, or neither", expected="one of them")
     if sized:
         axes = _sized(node, x, chosen, node.shape_value(3))
-    elif is_known(node, 2) or node.attr("antialias", 0):  # whose tables of weights are constants
+    elif is_known(node, 2):
         axes = _scaled(node, x, chosen, node.static_array(2).tolist())
     else:
         axes = _scaled_by_run(node, x, chosen, 2)
+    regions: list[Region | None] = []
     if coordinates == "tf_crop_and_resize":
-        axes = _with_roi(node, axes, chosen)
+        if is_known(node, 1):
+            axes = _with_roi(node, axes, chosen)
+        else:
+            regions = _regions(node, axes, chosen)
     nearest = node.attr("nearest_mode", "round_prefer_floor")
     if nearest not in _ROUNDING:
         raise node.error(f"the nearest_mode '{nearest}'", expected=f"one of: {', '.join(_ROUNDING)}")
+    if regions:
+        return _cropped(node, regions, nearest)
     return _resize(node, axes, coordinates, lambda axis: nearest)
 
 
@@ -219,11 +228,7 @@ def _sized(node: Node, x: TensorType, chosen: Sequence[int], sizes: Sequence[Dim
     for axis, size in zip(chosen, sizes, strict=True):
         dim = x.shape[axis]
         if isinstance(size, Dim) or isinstance(dim, Dim):
-            raise node.error(
-                f"keep_aspect_ratio_policy '{policy}' of {dim} to {size}",
-                expected="static dimensions",
-                remedy=fix_remedy(dim, size),
-            )
+            return _sized_by_run(node, x, chosen, policy)
         ratios.append(Fraction(size, dim))
     ratio = min(ratios) if policy == "not_larger" else max(ratios)
     for axis in chosen:
@@ -231,6 +236,66 @@ def _sized(node: Node, x: TensorType, chosen: Sequence[int], sizes: Sequence[Dim
         assert isinstance(dim, int)
         axes[axis] = _Axis(dim, int(ratio * dim + Fraction(1, 2)), (ratio.numerator, ratio.denominator))
     return axes
+
+
+def _sized_by_run(node: Node, x: TensorType, chosen: Sequence[int], policy: str) -> list[_Axis]:
+    """Sizes with one scale for all axes, the least or the greatest, where only the run knows which."""
+    sizes = node.cast(node.input(3), "int64")
+    dims = node.call("take", node.call("shape_of", node.input(0)), node.constant(list(chosen), "int64"), axis=0)
+    ratios = node.call("divide", node.cast(sizes, "float64"), node.cast(dims, "float64"))
+    place = node.call("argmin" if policy == "not_larger" else "argmax", ratios, axis=0, keepdims=True)
+    top, bottom = (node.call("take", numbers, place, axis=0) for numbers in (sizes, dims))
+    # dim * top / bottom, rounded, halves up
+    doubled = node.call("add", node.call("multiply", node.call("add", dims, dims), top), bottom)
+    found = node.call("divide", doubled, node.call("add", bottom, bottom))
+    numbers = []
+    for values in (found, top, bottom):
+        read = node.builder.read_dimensions(values, location=node.location)
+        assert read is not None
+        numbers.append(list(read.reshape(-1)))
+    axes = [_Axis(dim, dim, (1, 1)) for dim in x.shape]
+    for axis, size in zip(chosen, numbers[0], strict=True):
+        axes[axis] = _Axis(x.shape[axis], size, (numbers[1][0], numbers[2][0]))
+    return axes
+
+
+def _regions(node: Node, axes: Sequence[_Axis], chosen: Sequence[int]) -> list[Region | None]:
+    """What the run decides about regions of the chosen axes; None for others."""
+    if node.type(1).size != 2 * len(chosen):
+        raise node.error(f"a region of {node.type(1).size} numbers", expected=f"{2 * len(chosen)}")
+    if node.attr("antialias", 0):
+        raise node.error("antialias with tf_crop_and_resize", expected="another coordinate mode, or no antialias")
+    roi = node.cast(node.input(1), "float64")
+    result: list[Region | None] = [None] * len(axes)
+    for place, axis in enumerate(chosen):
+        ends = [node.call("take", roi, node.constant([at], "int64"), axis=0) for at in (place, len(chosen) + place)]
+        info = axes[axis]
+        result[axis] = Region(node, info.dim, info.size, info.scale, *ends)
+    return result
+
+
+def _cropped(node: Node, regions: Sequence[Region | None], nearest: str) -> Atom:
+    """One axis after the other."""
+    x, mode = node.type(0), node.attr("mode", "nearest")
+    wide, value = x.dtype, node.input(0)
+    tables = Tables(node, mode, node.attr("cubic_coeff_a", -0.75), bool(node.attr("exclude_outside", 0)))
+    if mode != "nearest":
+        wide = working_dtype(x.dtype)
+        value = node.cast(value, wide)
+    outside: Atom | None = None
+    for axis, region in enumerate(regions):
+        if region is None:
+            continue
+        places = region.places()
+        beyond = region.outside(places, axis, x.rank)
+        outside = beyond if outside is None else node.call("logical_or", outside, beyond)
+        if mode == "nearest":
+            value = region.nearest(value, places, axis, nearest)
+        else:
+            value = region.interpolated(value, places, axis, tables, wide)
+    assert outside is not None
+    value = node.call("where", outside, node.constant(node.attr("extrapolation_value", 0.0), wide), value)
+    return _narrowed(node, value, x.dtype, wide)
 
 
 def _with_roi(node: Node, axes: Sequence[_Axis], chosen: Sequence[int]) -> list[_Axis]:
@@ -299,17 +364,21 @@ def _antialiased(
             continue
         numbers = (*line, info.size, info.dim, *info.scale)
         if any(isinstance(v, Dim) for v in numbers):
-            raise node.error(
-                f"antialias along an axis of {info.dim} elements",
-                expected="static dimensions",
-                remedy=fix_remedy(info.dim, info.size),
-            )
+            tables = Tables(node, mode, cubic_a, exclude)
+            first, shares = tables.stretched(*tables.along(line, info.size), info.size, info.dim, info.scale)
+            value = node.call("resample", value, first, node.cast(shares, wide), axis=axis)
+            continue
         starts, weights = _tables(info, line, mode, cubic_a, exclude)
         value = node.call("resample", value, Constant(starts), node.constant(weights, wide), axis=axis)
-    if x.dtype in INTEGERS:
-        low, high = integer_limits(x.dtype, wide)
+    return _narrowed(node, value, x.dtype, wide)
+
+
+def _narrowed(node: Node, value: Atom, dtype: str, wide: str) -> Atom:
+    """Weighted sums as elements of the result: integers are rounded to nearest and saturate."""
+    if dtype in INTEGERS and dtype != wide:
+        low, high = integer_limits(dtype, wide)
         value = node.call("clip", node.call("round", value), low=low, high=high)
-    return value if x.dtype == wide else node.call("cast", value, dtype=x.dtype)
+    return node.cast(value, dtype)
 
 
 def _tables(axis: _Axis, line: Line, mode: str, cubic_a: float, exclude: bool) -> tuple[np.ndarray, np.ndarray]:

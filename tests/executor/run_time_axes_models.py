@@ -94,6 +94,44 @@ AXES_MODELS = [
         ],
     ),
     SmallModel(
+        "regions",
+        """(float[1, 2, H, W] x, float[8] r, int64[4] s) => (float[A, B, C, D] y, float[E, F, G, I] z,
+            float[J, K, L, M] w) {
+            h = Exp(x)
+            y = Resize<mode = "linear", coordinate_transformation_mode = "tf_crop_and_resize">(h, r, , s)
+            z = Resize<mode = "cubic", coordinate_transformation_mode = "tf_crop_and_resize",
+                extrapolation_value = 10.0>(h, r, , s)
+            w = Resize<mode = "nearest", coordinate_transformation_mode = "tf_crop_and_resize">(h, r, , s)
+        }""",
+        feeds=[
+            {"x": _floats(1, 2, h, w), "r": np.array([0, 0, *a, 1, 1, *b], np.float32), "s": _ints(1, 2, *s)}
+            for h, w, a, b, s in [
+                (4, 5, (0.4, 0.6), (0.62, 0.81), (3, 4)),
+                (6, 3, (-0.2, 0.1), (1.23, 0.9), (5, 7)),
+                (1, 4, (0.0, 0.3), (1.0, 0.3), (2, 1)),
+            ]
+        ],
+        opset=18,
+    ),
+    SmallModel(
+        "shrunk",
+        """(float[1, 2, H, W] x, float[4] s, int64[2] sizes) => (float[A, B, C, D] y, float[E, F, G, I] z,
+            float[J, K, L, M] w, float[N, O, P, Q] v) {
+            h = Exp(x)
+            y = Resize<mode = "linear", antialias = 1>(h, , s)
+            z = Resize<mode = "cubic", antialias = 1>(h, , , sizes_4)
+            one = Constant<value_ints = [1, 2]>()
+            sizes_4 = Concat<axis = 0>(one, sizes)
+            w = Resize<mode = "nearest", axes = [2, 3], keep_aspect_ratio_policy = "not_larger">(h, , , sizes)
+            v = Resize<mode = "linear", axes = [2, 3], keep_aspect_ratio_policy = "not_smaller">(h, , , sizes)
+        }""",
+        feeds=[
+            {"x": _floats(1, 2, h, w), "s": np.array([1, 1, *s], np.float32), "sizes": _ints(*sizes)}
+            for h, w, s, sizes in [(8, 6, (0.5, 0.5), (3, 4)), (10, 9, (0.6, 2), (5, 8)), (12, 4, (0.25, 1), (20, 3))]
+        ],
+        opset=18,
+    ),
+    SmallModel(
         "grids",
         """(float[N, 2, 3] t, float[N, 3, 4] u, int64[4] s, int64[5] r)
             => (float[N, A, B, 2] y, float[N, C, D, E, 3] z) {
