@@ -63,9 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = cli.main(args=arguments, prog_name="onnxc", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return USAGE_ERROR
     except click.ClickException as error:
         error.show()
         return USAGE_ERROR
