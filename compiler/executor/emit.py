@@ -143,7 +143,7 @@ class _Emitter:
             *(["  onnxc_text *const text = context->text;", "  onnxc_text_clear(text);"] if self.makes_text else []),
             *(timed.start() if timed else ()),
         ]
-        if program.weights_size:
+        if program.weights:
             lines += [f"  const uint8_t *const weights = {self._weights()};", "  (void)weights;"]
         if program.needs_heap:
             lines.append("  onnxc_heap *const heap = context->heap;")
@@ -163,6 +163,8 @@ class _Emitter:
         return "\n".join([*lines, *body, "  return ONNXC_OK;", "}", ""])
 
     def _weights(self) -> str:
+        if not self.program.weights_size:
+            return '(const uint8_t *)""'  # constants without elements are read nowhere, but have an address
         if self.external_weights:
             return f"(const uint8_t *)context->weights + {EXTERNAL_WEIGHTS_HEAD}"
         return f"(const uint8_t *){self.name}_weights"

@@ -102,10 +102,35 @@ def _erf(v: Vector, x: Any) -> Any:
     return _saturating(v, x, 3.83, above, below)
 
 
+def _halves(v: Vector, x: Any) -> tuple[Any, Any]:
+    """e**|x| / 2 and e**-|x| / 2, by the root of e**|x|: it is in range wherever the result is."""
+    root = _exp(v, v.let(tirx.Select(x < v.const(0.0), -x, x) * v.const(0.5)))
+    return v.let(root * v.const(0.5) * root), v.let(v.const(0.5) / (root * root))
+
+
+def _cosh(v: Vector, x: Any) -> Any:
+    """cosh x: 4 ULP. TVM's own rule is applied in some places only."""
+    grows, shrinks = _halves(v, x)
+    return v.let(grows + shrinks)
+
+
+def _sinh(v: Vector, x: Any) -> Any:
+    """sinh x: 4 ULP; between -1 and 1, where exponentials cancel each other, by its series."""
+    grows, shrinks = _halves(v, x)
+    size = v.let(grows - shrinks)
+    far = v.let(tirx.Select(x < v.const(0.0), -size, size))
+    square = v.let(x * x)
+    series = v.polynomial(square, [1 / 39916800, 1 / 362880, 1 / 5040, 1 / 120, 1 / 6])
+    near = v.let(x + x * square * series)
+    return v.let(tirx.Select(square < v.const(1.0), near, far))
+
+
 _FUNCTIONS: dict[str, Callable[[Vector, Any], Any]] = {
     "tirx.exp": _exp,
     "tirx.tanh": _tanh,
     "tirx.erf": _erf,
+    "tirx.cosh": _cosh,
+    "tirx.sinh": _sinh,
 }
 
 

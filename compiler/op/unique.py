@@ -15,11 +15,12 @@ from ..relay.types import TensorType, TupleType, Type
 from .base import NUMBERS, REQUIRED, CSource, FusionKind, Op, check_dtype, normalize_axis, register, tensors
 from .c_source import PROLOGUE, Scalar, dimension_text, parameters
 from .nonzero import COUNT, padded
+from .string_compare import COMPARE
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     (x,) = tensors("unique", args, 1)
-    check_dtype("unique", x.dtype, (*NUMBERS, "bool"))
+    check_dtype("unique", x.dtype, (*NUMBERS, "bool", "string"))
     length = TensorType((x.shape[normalize_axis("unique", attrs.axis, x.rank)],), "int64")
     return TupleType((x, length, length, length, COUNT))
 
@@ -39,7 +40,7 @@ def _reference(attrs: Attrs, x: np.ndarray) -> tuple[np.ndarray, ...]:
 #: Sorts the numbers of the slices by a heap, those of equal slices by their places, and numbers the groups.
 _TEXT = """\
 {prologue}{helpers}/* -1, 0 or 1: slice a before, equal to, behind slice b. */
-static int {symbol}_compare(const {storage} *x, int32_t a, int32_t b, int32_t outer, int64_t length, int32_t inner) {{
+static int {symbol}_order(const {storage} *x, int32_t a, int32_t b, int32_t outer, int64_t length, int32_t inner) {{
   for (int32_t o = 0; o < outer; ++o)
     for (int32_t i = 0; i < inner; ++i) {{
       const {type} left = {left}, right = {right};
@@ -68,10 +69,10 @@ int32_t {symbol}({parameters}) {{
       int32_t child = 2 * at + 1;
       if (child >= end) break;
       if (child + 1 < end) {{
-        const int c = {symbol}_compare(x, order[child], order[child + 1], outer, length, inner);
+        const int c = {symbol}_order(x, order[child], order[child + 1], outer, length, inner);
         if (c < 0 || (c == 0 && order[child] < order[child + 1])) ++child;
       }}
-      const int c = {symbol}_compare(x, value, order[child], outer, length, inner);
+      const int c = {symbol}_order(x, value, order[child], outer, length, inner);
       if (c > 0 || (c == 0 && value > order[child])) break;
       order[at] = order[child];
       at = child;
@@ -79,7 +80,7 @@ int32_t {symbol}({parameters}) {{
     order[at] = value;
   }}
   for (int32_t i = 0; i < length; ++i) {{
-    if (i == 0 || {symbol}_compare(x, order[i - 1], order[i], outer, length, inner) != 0) {{
+    if (i == 0 || {symbol}_order(x, order[i - 1], order[i], outer, length, inner) != 0) {{
       first[found] = order[i];
       number[found] = 0;
       ++found;
@@ -117,11 +118,14 @@ def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequ
     scalar = Scalar(x.dtype, symbol)
     floating = scalar.arithmetic in ("float", "double")
     less = "{0} < {1} || ({1} != {1} && {0} == {0})" if floating else "{0} < {1}"
+    helpers = scalar.helpers
+    if x.dtype == "string":
+        helpers, less = COMPARE.format(symbol=symbol), f"{symbol}_compare({{0}}, {{1}}) < 0"
     outputs = dict(zip(("y", "first", "inverse", "number", "count"), results, strict=True))
     return CSource(
         _TEXT.format(
             prologue=PROLOGUE,
-            helpers=scalar.helpers,
+            helpers=helpers,
             symbol=symbol,
             storage=scalar.storage,
             type=scalar.arithmetic,

@@ -16,8 +16,8 @@ COUNT = 200_000
 
 @pytest.fixture(scope="module")
 def functions() -> onnxc.Model:
-    """A model with the outputs exp, tanh, erf and sigmoid of one vector."""
-    names = ["Exp", "Tanh", "Erf", "Sigmoid"]
+    """A model with the outputs exp, tanh, erf, sigmoid, cosh and sinh of one vector."""
+    names = ["Exp", "Tanh", "Erf", "Sigmoid", "Cosh", "Sinh"]
     nodes = [helper.make_node(n, ["x"], [n.lower()]) for n in names]
     values = [helper.make_tensor_value_info(n.lower(), TensorProto.FLOAT, [COUNT]) for n in names]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [COUNT])
@@ -60,6 +60,13 @@ def test_erf_is_accurate(functions: onnxc.Model) -> None:
     assert ulps(got, want) <= 6
 
 
+def test_hyperbolic_functions_are_accurate(functions: onnxc.Model) -> None:
+    x = inputs(-89.3, 89.3)
+    result = functions(x)
+    assert ulps(result["cosh"], np.cosh(x.astype(np.float64))) <= 4
+    assert ulps(result["sinh"], np.sinh(x.astype(np.float64))) <= 4
+
+
 def test_special_values(functions: onnxc.Model) -> None:
     x = np.zeros(COUNT, np.float32)
     x[:5] = [np.inf, -np.inf, np.nan, 200, -200]
@@ -67,6 +74,8 @@ def test_special_values(functions: onnxc.Model) -> None:
     np.testing.assert_array_equal(result["exp"][:5], np.array([np.inf, 0, np.nan, np.inf, 0], "f"))
     np.testing.assert_array_equal(result["tanh"][:5], np.array([1, -1, np.nan, 1, -1], "f"))
     np.testing.assert_array_equal(result["erf"][:5], np.array([1, -1, np.nan, 1, -1], "f"))
+    np.testing.assert_array_equal(result["cosh"][:5], np.array([np.inf, np.inf, np.nan, np.inf, np.inf], "f"))
+    np.testing.assert_array_equal(result["sinh"][:5], np.array([np.inf, -np.inf, np.nan, np.inf, -np.inf], "f"))
     np.testing.assert_array_equal(result["sigmoid"][:5], np.array([1, 0, np.nan, 1, 0], "f"))
 
 

@@ -122,4 +122,23 @@ CASES = {
         24,
         {"update": (_floats(2, 2, 2, 3), _floats(3, 2, 2, 3)), "places": (np.array([0, 4]), np.array([1, 0, 3]))},
     ),
+    "distinct_strings": Case(
+        """(string[H] x) => (string[A] y, int64[A] first, int64[H] inverse, int64[A] counts, string[B] z) {
+            y, first, inverse, counts = Unique(x)
+            z = Unique<sorted = 0>(x)
+        }""",
+        25,
+    ),
+    "hyperbolic_functions_of_four": Case(
+        "(float[1, 4] x, double[1, 4] z) => (float[1, 4] a, float[1, 4] b, double[1, 4] c, double[1, 4] d)"
+        "{ a = Sinh(x) b = Cosh(x) c = Sinh(z) d = Cosh(z) }",
+        22,
+    ),
+    "constants_without_elements_alone": Case(
+        """(int64 x) => (seq(int64[A]) y) {
+            s = SequenceConstruct(x)
+            t, y = SequenceMap(s) <body = element (int64 a) => (int64 b, int64[C] c) { b = Identity(a) c = Shape(b) }>
+        }""",
+        25,
+    ),
 }

@@ -17,7 +17,7 @@ from tests.random.model import RandomModel
 #: Largest difference by type, relative to the largest value of a tensor (and at least 1).
 TOLERANCES = {
     np.dtype(np.float32): 1e-4,
-    np.dtype(np.float64): 1e-8,
+    np.dtype(np.float64): 1e-7,
     np.dtype(np.float16): 6e-3,
     np.dtype(ml_dtypes.bfloat16): 5e-2,
     np.dtype(np.complex64): 1e-4,

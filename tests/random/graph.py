@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TypeProto, helper, numpy_helper
+from onnx import TensorProto, TypeProto, helper, numpy_helper
 
-from tests.random.evaluation import EvaluationError, Step, dtype_of
-from tests.random.values import FLOAT, Value, random_array, tensor_type
+from tests.random.evaluation import FLOATS, INTEGERS, UNSIGNED, EvaluationError, Step, dtype_of
+from tests.random.values import FLOAT, SMALL_FLOATS, SMALL_INTEGERS, Value, random_array, tensor_type
 
 Choose = Callable[[Sequence[Any]], Any]
 
@@ -247,8 +247,22 @@ class Builder:
         return value
 
     def _converted(self, x: Value, types: Sequence[int]) -> Value:
-        need(8 not in (x.element, *types))  # strings and numbers
-        return self.node("Cast", [x], to=self.choose(list(types)))[0]
+        element = self.choose(list(types))
+        need(8 not in (x.element, element))  # strings and numbers
+        return self.node("Cast", [self.bounded(x, element)], to=element)[0]
+
+    def bounded(self, x: Value, element: int) -> Value:
+        """A tensor whose numbers an integer type has: what a cast makes of others is not defined."""
+        if x.element not in (*FLOATS, *SMALL_FLOATS) or element not in (*INTEGERS, *SMALL_INTEGERS):
+            return x
+        limits: dict[int, int] = {TensorProto.INT4: 7, TensorProto.UINT4: 15, TensorProto.INT2: 1, TensorProto.UINT2: 3}
+        most = limits.get(element, 100)
+        least = 0 if element in (*UNSIGNED, TensorProto.UINT4, TensorProto.UINT2) else -most
+        low, high = x.range()
+        if low < least or high > most:
+            need(x.element in FLOATS)
+            (x,) = self.node("Clip", [x, np.array(least, x.dtype), np.array(most, x.dtype)])
+        return x
 
     def same(self, x: Value, types: Sequence[int] | None = None) -> Value:
         """Another tensor of the same shape and type (or one of some types), or x itself at times."""

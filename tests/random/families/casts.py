@@ -15,22 +15,6 @@ from tests.random.values import BOOL, FLOAT, NUMBERS, SMALL_FLOATS, SMALL_INTEGE
 _SMALL = (*SMALL_FLOATS, *SMALL_INTEGERS)
 
 
-def bounded(g: Builder, x: Value, element: int) -> Value:
-    """A tensor whose numbers an integer type has: what becomes of others is not defined."""
-    if x.element not in FLOATS or element not in (*INTEGERS, *SMALL_INTEGERS):
-        return x
-    signed = element not in (
-        *(TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64),
-        *(TensorProto.UINT4, TensorProto.UINT2),
-    )
-    limits: dict[int, int] = {TensorProto.INT4: 7, TensorProto.UINT4: 15, TensorProto.INT2: 1, TensorProto.UINT2: 3}
-    limit = limits.get(element, 100)
-    low, high = x.range()
-    if low < (-limit if signed else 0) or high > limit:
-        (x,) = g.node("Clip", [x, np.array(-limit if signed else 0, x.dtype), np.array(limit, x.dtype)])
-    return x
-
-
 @generator("Cast", "CastLike")
 def cast(g: Builder, op: str) -> object:
     x = g.pick((*NUMBERS, BOOL, STRING, *_SMALL) if g.chance(2) else NUMBERS)
@@ -42,7 +26,7 @@ def cast(g: Builder, op: str) -> object:
     to = g.choose(targets)
     if x.element == STRING:
         need(to in NUMBERS and to not in INTEGERS[4:])
-    x = bounded(g, x, to)
+    x = g.bounded(x, to)
     if x.element in _SMALL or to in _SMALL:
         need(x.element not in INTEGERS or to not in SMALL_FLOATS or max(map(abs, x.range())) < 200)
     attrs: dict[str, Any] = (

@@ -33,13 +33,18 @@ def resize(g: Builder, op: str) -> object:
     if g.choose((True, False)):
         factors = [g.choose((1.0, 2.0, 0.5, 1.5, 0.7)) if a in axes else 1.0 for a in range(x.rank)]
         factors = [factors[a] for a in axes] if partial else factors
+        need(not attrs.get("antialias") or all(x.fixed(a) for a in axes))
         return g.node(op, [x, None, np.array(factors, np.float32)], **attrs)
     need(partial or x.all_fixed)
     sizes = [g.choose((1, 2, 3, 5, 7)) if a in axes else x.shape[a] for a in range(x.rank)]
     sizes = [sizes[a] for a in axes] if partial else sizes
     if partial and g.opset >= 18 and len(axes) == 2:
         attrs["keep_aspect_ratio_policy"] = g.choose((None, "stretch", "not_larger", "not_smaller"))
-    return g.node(op, [x, None, None, g.given(np.array(sizes, np.int64))], **attrs)
+    # Filters, and sizes that depend on each other, are for known sizes only.
+    known = attrs.get("antialias") or attrs.get("keep_aspect_ratio_policy")
+    need(not known or all(x.fixed(a) for a in axes))
+    wanted = np.array(sizes, np.int64)
+    return g.node(op, [x, None, None, g.constant(wanted) if known else g.given(wanted)], **attrs)
 
 
 @generator("GridSample")
@@ -48,7 +53,7 @@ def sample(g: Builder, op: str) -> object:
     modes = ("linear", "nearest", "cubic") if new else ("bilinear", "nearest", "bicubic")
     solid = new and g.chance(4)
     mode = g.choose(modes[:2] if solid else modes)
-    batch, element = g.choose((1, "N")), g.choose((FLOAT, FLOAT, DOUBLE))
+    batch, element = g.choose((1, "N")), FLOAT  # the evaluator's cubic functions are of 32 bits
     x = g.fresh(element, [batch, 2, *([2] if solid else []), g.choose((3, "H")), 4], style=0)
     depth = 3 if solid else 2
     grid = g.fresh(element, [batch, *([2] if solid else []), 3, g.choose((2, "L")), depth], style=0)

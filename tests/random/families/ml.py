@@ -210,10 +210,11 @@ def classification(g: Builder, op: str) -> object:
     attrs, leaves = trees(g, x.shape[1], ("BRANCH_LEQ", "BRANCH_GTE"))
     return node(
         *(g, op, [x], 2),
-        class_treeids=[tree for tree, _ in leaves],
-        class_nodeids=[number for _, number in leaves],
-        class_ids=[g.choose(range(3)) for _ in leaves],
-        class_weights=_floats(g, len(leaves)),
+        # All classes have weights: of models where only one has, there are several readings.
+        class_treeids=[tree for tree, _ in leaves for _ in range(3)],
+        class_nodeids=[number for _, number in leaves for _ in range(3)],
+        class_ids=[number for _ in leaves for number in range(3)],
+        class_weights=_floats(g, 3 * len(leaves)),
         classlabels_int64s=[3, 1, 2],
         post_transform=g.choose((None, "NONE", "SOFTMAX", "LOGISTIC")),
         **attrs,

@@ -96,7 +96,7 @@ def _reshape(g: Builder, x: Value) -> object:
 def _squeeze(g: Builder, x: Value) -> object:
     axes = [a for a in range(x.rank) if {shape[a] for shape in x.shapes} == {1}]
     need(bool(axes))
-    if g.chance(4) and len(axes) == sum(1 in {shape[a] for shape in x.shapes} for a in range(x.rank)):
+    if g.chance(4) and x.all_fixed and len(axes) == sum(1 in {shape[a] for shape in x.shapes} for a in range(x.rank)):
         return g.node("Squeeze", [x])
     return g.node("Squeeze", [x, np.array([g.signed(a, x.rank) for a in g.some(axes)], np.int64)])
 

@@ -109,7 +109,7 @@ def max_pool(g: Builder, op: str) -> object:
 def average_pool(g: Builder, op: str) -> object:
     x = image(g)
     attrs = window(g, x)
-    if g.opset < 19:
+    if g.opset < 19 or "auto_pad" in attrs:  # for SAME the evaluator does not count dilations
         attrs.pop("dilations", None)
     attrs["count_include_pad"] = g.choose((None, 0, 1))
     attrs["ceil_mode"] = g.choose((None, 0, 1))
@@ -120,9 +120,9 @@ def average_pool(g: Builder, op: str) -> object:
 def norm_pool(g: Builder, op: str) -> object:
     x = image(g)
     attrs = window(g, x)
-    if g.opset < 18:
+    if g.opset < 18 or "auto_pad" in attrs:
         attrs.pop("dilations", None)
-    else:
+    if g.opset >= 18:
         attrs["ceil_mode"] = g.choose((None, 0, 1))
     return g.node(op, [x], p=g.choose((None, 1, 2, 3)), **attrs)
 
