@@ -84,6 +84,13 @@ def _list(kernel: Kernel, phase: Phase) -> str:
     return ", ".join(items) or "void"
 
 
+def _pointer(kind: str, name: str) -> str:
+    """An argument. Kernels that only move strings take them for pairs of words, which C has another type for."""
+    if "onnxc_string" not in kind:
+        return name
+    return f"({'const ' if kind.startswith('const') else ''}void *){name}"
+
+
 def _kernel(kernel: Kernel, threads: bool) -> str:
     lines = _prototypes(kernel)
     shared = parameters(kernel)
@@ -91,12 +98,13 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
     shares = worthwhile_shares(kernel)
     dims = {s: n for s, (_, n) in zip(kernel.symbols, shared[len(shared) - len(kernel.symbols) :], strict=True)}
     names = [n for _, n in shared]
+    passed = {n: _pointer(t, n) for t, n in shared}
     if parallel:
         members = [*shared, *([] if kernel.rounds is None else [("int32_t ", "round")])]
         lines += [f"struct {kernel.symbol}_arguments {{", *(f"  {t}{n};" for t, n in members), "};"]
         for phase in kernel.phases:
             if phase.tasks is not None:
-                arguments = ", ".join([f"a->{n}" for _, n in members] + ["begin", "end"])
+                arguments = ", ".join([_pointer(t, f"a->{n}") for t, n in members] + ["begin", "end"])
                 lines += [
                     f"static onnxc_status task_{phase.symbol}(void *arguments, int32_t begin, int32_t end) {{",
                     f"  const struct {kernel.symbol}_arguments *a = arguments;",
@@ -110,7 +118,7 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
     lines.append("  onnxc_status status = ONNXC_OK;")
     indent = "  "
     if kernel.rounds is not None:
-        names.append("round")
+        passed["round"] = "round"
         rounds = c_dimension(kernel.rounds, dims)
         if dimension_symbols(kernel.rounds):
             rounds = f"(int32_t)({rounds})"
@@ -119,7 +127,7 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
         indent = "    "
     for phase in kernel.phases:
         if phase.tasks is None:
-            run = f"{phase.symbol}({', '.join(names)})"
+            run = f"{phase.symbol}({', '.join(passed.values())})"
         else:
             tasks = c_dimension(phase.tasks, dims)
             if dimension_symbols(phase.tasks):
@@ -128,7 +136,7 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
                 most = c_dimension(shares, dims)
                 run = f"onnxc_parallel_shares(parallel, task_{phase.symbol}, &arguments, {tasks}, {most})"
             else:
-                run = f"{phase.symbol}({', '.join([*names, '0', tasks])})"
+                run = f"{phase.symbol}({', '.join([*passed.values(), '0', tasks])})"
         lines += [f"{indent}status = {run};", f"{indent}if (status != ONNXC_OK) return status;"]
     lines += [*(["  }"] if kernel.rounds is not None else []), "  return status;", "}", ""]
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """ONNX activation functions.
 
-Mish, Shrink, Softsign, Swish and ThresholdedRelu are left to their function bodies, whose parts fuse into one kernel.
+Mish, Softsign, Swish and ThresholdedRelu are left to their function bodies, whose parts fuse into one kernel.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..op.base import FLOATS
+from ..op.small_float import SMALL_FLOATS
 from ..relay.expr import Atom, Constant
 from .convert_random import uniform
 from .registry import Node, converter
@@ -121,5 +123,20 @@ def _dropped(node: Node, training: Atom) -> Any:
     kept = node.call("less_equal", node.cast(ratio, "float32"), uniform(node, node.type(0).shape, "float32"))
     rest = node.call("subtract", one, ratio)
     factor = node.call("where", node.call("greater", rest, zero), node.call("divide", one, rest), zero)
-    scaled = node.call("multiply", x, node.cast(factor, dtype))
-    return [node.call("where", kept, scaled, node.constant(0, dtype)), kept][: 1 + node.has_output(1)]
+    wide = "float32" if dtype in SMALL_FLOATS else dtype  # which have no arithmetic
+    scaled = node.call("multiply", node.cast(x, wide), node.cast(factor, wide))
+    result = node.cast(node.call("where", kept, scaled, node.constant(0, wide)), dtype)
+    return [result, kept][: 1 + node.has_output(1)]
+
+
+@converter("Shrink")
+def convert_shrink(node: Node) -> Any:
+    """Nearer to 0 by a bias, and 0 next to it. On integers the sum is one of floats, whose fraction is cut off."""
+    x, dtype = node.input(0), node.type(0).dtype
+    wide = dtype if dtype in FLOATS else "float64" if dtype.endswith(("32", "64")) else "float32"
+    value = node.cast(x, wide)
+    bias, limit = (node.constant(node.attr(name, default), wide) for name, default in (("bias", 0.0), ("lambd", 0.5)))
+    above = node.call("greater", value, limit)
+    inner = node.call("where", above, node.call("subtract", value, bias), node.constant(0, wide))
+    below = node.call("less", value, node.call("negative", limit))
+    return node.cast(node.call("where", below, node.call("add", value, bias), inner), dtype)

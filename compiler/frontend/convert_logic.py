@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..op.small_float import SMALL_FLOATS
 from .convert_math import broadcast_inputs
 from .registry import Node, converter
 from .strings import broadcast_strings
 
-_UNARY = {"Not": "logical_not", "BitwiseNot": "bitwise_not", "IsNaN": "isnan"}
+_UNARY = {"Not": "logical_not", "BitwiseNot": "bitwise_not"}
 
 _BINARY = {
     "And": "logical_and",
@@ -40,7 +41,17 @@ def convert_binary(node: Node) -> Any:
 @converter("IsInf")
 def convert_isinf(node: Node) -> Any:
     negative, positive = (bool(node.attr(f"detect_{sign}", 1)) for sign in ("negative", "positive"))
-    return node.call("isinf", node.input(0), negative=negative, positive=positive)
+    return node.call("isinf", _wide(node), negative=negative, positive=positive)
+
+
+@converter("IsNaN")
+def convert_isnan(node: Node) -> Any:
+    return node.call("isnan", _wide(node))
+
+
+def _wide(node: Node) -> Any:
+    """The data; floats of a byte, which have no arithmetic, as float32."""
+    return node.cast(node.input(0), "float32") if node.type(0).dtype in SMALL_FLOATS else node.input(0)
 
 
 @converter("BitShift")

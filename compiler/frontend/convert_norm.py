@@ -109,6 +109,18 @@ def convert_group_normalization(node: Node) -> Atom:
     return node.reshape(scaled, shape)
 
 
+@converter("MeanVarianceNormalization")
+def convert_mean_variance_normalization(node: Node) -> Atom:
+    """The schema's function has constants of float32, which fit no other type."""
+    x, rank = node.input(0), node.type(0).rank
+    axes = node.attr("axes", (0, 2, 3))
+    known = tuple(sorted({normalize_axis("MeanVarianceNormalization", axis, rank) for axis in axes}))
+    mean, variance = _moments(node, x, known, keepdims=True)
+    deviation = node.call("subtract", node.cast(x, _dtype(mean)), mean)
+    divisor = node.call("add", node.call("sqrt", variance), node.constant(1e-9, _dtype(mean)))
+    return node.cast(node.call("divide", deviation, divisor), _dtype(x))
+
+
 @converter("LpNormalization")
 def convert_lp_normalization(node: Node) -> Atom:
     x, dtype = node.input(0), node.type(0).dtype

@@ -211,7 +211,8 @@ class TensorExpressions:
 
     def reinterpret(self, value: Any, dtype: str) -> Any:
         """The same bits as another type."""
-        return tirx.reinterpret(dtype, value)
+        storage = _STORAGE.get(dtype, dtype)
+        return value if storage == dtype_of(value) else tirx.reinterpret(storage, value)
 
     def select(self, condition: Any, yes: Any, no: Any) -> Any:
         """yes or no; both sides may be evaluated."""

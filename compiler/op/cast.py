@@ -121,7 +121,9 @@ def _reinterpret_compute(T: Any, attrs: Attrs, x: Any) -> Any:
     def element(*indices: Any) -> Any:
         if attrs.dtype in SMALL_INTEGERS:
             return integer_to(T, T.cast(x(*indices), "int32"), attrs.dtype)
-        if "bool" in (attrs.dtype, T.dtype(x)):  # a byte that is 0 or 1
+        if T.dtype(x) == "bool":  # a byte that is 0 or 1
+            return T.reinterpret(T.cast(x(*indices), "uint8"), attrs.dtype)
+        if attrs.dtype == "bool":
             return T.cast(x(*indices), attrs.dtype)
         return T.reinterpret(x(*indices), attrs.dtype)
 

@@ -46,6 +46,12 @@ def is_output(sch: Any, block: Any) -> bool:
     return any(region.source.same_as(result) for region in sch.get(block).writes for result in results)
 
 
+def has_scalars(sch: Any, block: Any) -> bool:
+    """Can the block's loops become vectors? Strings and complex128 lie in pairs of words, which are vectors already."""
+    stmt = sch.get(block)
+    return not any("x" in str(region.source.dtype) for region in (*stmt.reads, *stmt.writes))
+
+
 def is_expensive(sch: Any, block: Any) -> bool:
     """Does the block call a transcendental function?"""
     found = []

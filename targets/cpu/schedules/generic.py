@@ -46,7 +46,7 @@ def schedule_elementwise(sch: Any, block: Any) -> None:
     outer = spatial[: len(spatial) - inner]
     loop = sch.fuse(*spatial[len(spatial) - inner :])
     if outer:
-        if b.extent(sch, loop) in BLOCKS:
+        if b.extent(sch, loop) in BLOCKS and b.has_scalars(sch, block):
             sch.vectorize(loop)  # LLVM would rather vectorise the next loop, with gathers and scatters
         b.parallel(sch, outer[: _enough_tasks(sch, outer)])
         return
