@@ -30,8 +30,10 @@ class _Artifact:
         form = "so" if target.hosted else "c"
         self._path = onnxc.compile(model, target, output=self._root / "model", emit=form, name="model", **options)
 
-    def run(self, feeds: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        inputs = [np.asarray(feeds[name]) for name in self._inputs]
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        inputs: list[Any] = []
+        for name in self._inputs:
+            inputs += _parts(feeds[name])
         with tempfile.TemporaryDirectory(dir=self._root) as place:
             try:
                 if self._target.hosted:
@@ -41,6 +43,14 @@ class _Artifact:
             except RunError as error:  # the interface compiles for the values of sizes then
                 raise onnxc.RunError(str(error)) from error
         return dict(zip(self._outputs, outputs, strict=True))
+
+
+def _parts(value: Any) -> list[Any]:
+    """An input as C has it: of a map the keys, ascending, and their values."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: key.encode() if isinstance(key, str) else key)
+        return [np.array(keys), np.array([value[key] for key in keys])]
+    return [value if value is None or isinstance(value, (list, tuple)) else np.asarray(value)]
 
 
 class CrossModel(CompiledModel):

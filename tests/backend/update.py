@@ -12,107 +12,30 @@ only the process that ran it.
 from __future__ import annotations
 
 import argparse
-import collections
-import multiprocessing
 import os
 import sys
-import time
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 
 from tests.backend.suite import TARGETS, cases, models, passing, write_passing
 from tests.operators import uses_of
+from tests.workers import Failure, run_jobs
 
 
-@dataclass
-class Worker:
-    """A process that runs cases one after the other."""
+@dataclass(frozen=True)
+class CaseRunner:
+    """Runs cases of a target; made in each process."""
 
-    process: BaseProcess
-    connection: Connection
-    case: str = ""
-    deadline: float = 0.0
+    target: str
 
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.join()
-        self.connection.close()
-
-
-def start_worker(target: str) -> Worker:
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=serve, args=(theirs, target), daemon=True)
-    process.start()
-    theirs.close()
-    return Worker(process, ours)
-
-
-def serve(connection: Connection, target: str) -> None:
-    """Take names, send back an empty text, or what went wrong."""
-    warnings.simplefilter("ignore")
-    all_cases = cases(target)
-    connection.send("ready")
-    while True:
-        try:
-            name = connection.recv()
-        except EOFError:
-            return
-        try:
-            all_cases[name]()
-            connection.send("")
-        except BaseException as error:  # whatever a case raises is its result
-            text = " ".join(str(error).split()) or "no message"
-            connection.send(f"{type(error).__name__}: {text}")
+    def __call__(self) -> Callable[[str], None]:
+        return lambda name: cases(self.target)[name]()
 
 
 def run_cases(names: Sequence[str], count: int, limit: float, target: str) -> Iterator[tuple[str, str]]:
     """Run cases in processes; each name with an empty text, or what went wrong, as they end."""
-    waiting = collections.deque(names)
-    workers = [start_worker(target) for _ in range(min(count, len(names)))]
-    for worker in workers:
-        worker.deadline = time.monotonic() + 300  # to import TVM and to generate the cases
-    while workers:
-        now = time.monotonic()
-        ready = wait([w.connection for w in workers], max(0.0, min(w.deadline for w in workers) - now))
-        for index, worker in reversed(list(enumerate(workers))):
-            outcome = _outcome(worker, worker.connection in ready, limit)
-            if outcome is None:
-                continue
-            message, alive = outcome
-            if worker.case:
-                yield worker.case, message
-            elif not alive:
-                raise RuntimeError(f"a process for test cases did not start: {message}")
-            if not alive:
-                worker.stop()
-                del workers[index]
-                if waiting:
-                    worker = start_worker(target)
-                    worker.deadline = time.monotonic() + 300
-                    workers.append(worker)
-            elif waiting:
-                worker.case, worker.deadline = waiting.popleft(), time.monotonic() + limit
-                worker.connection.send(worker.case)
-            else:
-                worker.stop()
-                del workers[index]
-
-
-def _outcome(worker: Worker, ready: bool, limit: float) -> tuple[str, bool] | None:
-    """What a worker says, and whether it lives on; None while it works."""
-    if ready:
-        try:
-            return worker.connection.recv(), True
-        except (EOFError, ConnectionError):
-            worker.process.join()
-            return f"crash: exit code {worker.process.exitcode}", False
-    if time.monotonic() >= worker.deadline:
-        return f"not done after {limit:.0f} s", False
-    return None
+    for name, result in run_jobs(names, CaseRunner(target), count, limit):
+        yield name, result.message if isinstance(result, Failure) else ""
 
 
 def representative_cases(names: Sequence[str]) -> list[str]:

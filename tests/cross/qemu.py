@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import ml_dtypes
 import numpy as np
@@ -108,48 +108,90 @@ def emulator(target: Target, cpu: str = "") -> list[str]:
     return [program, *(["-cpu", cpu] if cpu else []), "-L", sysroot]
 
 
-def pack(arrays: Sequence[np.ndarray]) -> bytes:
-    """A tensor file: see run_model.h."""
-    parts = [np.int64(len(arrays)).tobytes()]
-    for array in arrays:
+_TENSOR, _SEQUENCE, _NONE = 0, 2, 15
+_STRING = (3, 128)
+
+#: What a model takes and gives: an array, a list of arrays, or None.
+Value = Any
+
+
+def pack(values: Sequence[Value]) -> bytes:
+    """A file of values: see run_model.h."""
+    return np.int64(len(values)).tobytes() + b"".join(map(_pack_value, values))
+
+
+def _pack_value(value: Value) -> bytes:
+    if value is None:
+        return np.int64(_NONE).tobytes()
+    if isinstance(value, (list, tuple)):
+        return np.array([_SEQUENCE, len(value)], "<i8").tobytes() + b"".join(map(_pack_value, value))
+    array = np.asarray(value)
+    if array.dtype.kind in "OUS":
+        texts = [text if isinstance(text, bytes) else str(text).encode() for text in array.reshape(-1)]
+        code, bits = _STRING
+        data = np.array([len(text) for text in texts], "<i8").tobytes() + b"".join(texts)
+    else:
         code, bits = _CODES[array.dtype]
-        data = element_types.pack(np.ascontiguousarray(array), bits) if bits < 8 else np.ascontiguousarray(array)
-        parts.append(np.array([code, bits, array.ndim, *array.shape, data.nbytes], "<i8").tobytes())
-        parts.append(data.tobytes() + bytes(-data.nbytes % 8))
-    return b"".join(parts)
+        array = np.ascontiguousarray(array).reshape(array.shape)
+        data = (element_types.pack(array, bits) if bits < 8 else array).tobytes()
+    head = np.array([_TENSOR, code, bits, array.ndim, *array.shape, len(data)], "<i8")
+    return head.tobytes() + data + bytes(-len(data) % 8)
 
 
-def unpack(data: bytes) -> list[np.ndarray]:
-    """The tensors of a tensor file."""
+def unpack(data: bytes) -> list[Value]:
+    """The values of a file."""
     words = np.frombuffer(data, "<i8")
-    arrays, at = [], 1
+    values, at = [], 1
     for _ in range(words[0]):
-        code, bits, rank = (int(word) for word in words[at : at + 3])
-        shape = tuple(int(word) for word in words[at + 3 : at + 3 + rank])
-        size = int(words[at + 3 + rank])
-        at += 4 + rank
-        found = np.frombuffer(data, np.uint8, size, 8 * at)
-        array = np.empty(shape, _DTYPES[code, bits])
-        if bits < 8:
-            element_types.unpack(found, bits, array.dtype.name, array)
-        else:
-            array.reshape(-1).view(np.uint8)[:] = found
-        arrays.append(array)
-        at += -(-size // 8)
+        value, at = _unpack_value(words, at)
+        values.append(value)
     assert 8 * at == len(data)
-    return arrays
+    return values
+
+
+def _unpack_value(words: np.ndarray, at: int) -> tuple[Value, int]:
+    """The value at a word, and the word behind it."""
+    form = words[at]
+    if form == _NONE:
+        return None, at + 1
+    if form == _SEQUENCE:
+        count, at = int(words[at + 1]), at + 2
+        parts = []
+        for _ in range(count):
+            part, at = _unpack_value(words, at)
+            parts.append(part)
+        return parts, at
+    code, bits, rank = (int(word) for word in words[at + 1 : at + 4])
+    shape = tuple(int(word) for word in words[at + 4 : at + 4 + rank])
+    size = int(words[at + 4 + rank])
+    at += 5 + rank
+    found = words[at:].view(np.uint8)[:size]
+    end = at + -(-size // 8)
+    if (code, bits) == _STRING:
+        array = np.empty(shape, object)
+        place = 8 * array.size
+        for index, length in enumerate(words[at : at + array.size].tolist()):
+            array.reshape(-1)[index] = found[place : place + length].tobytes().decode()
+            place += length
+        return array, end
+    array = np.empty(shape, _DTYPES[code, bits])
+    if bits < 8:
+        element_types.unpack(found, bits, array.dtype.name, array)
+    else:
+        array.reshape(-1).view(np.uint8)[:] = found
+    return array, end
 
 
 def run_library(
     library: Path,
     target: Target,
-    inputs: Sequence[np.ndarray],
+    inputs: Sequence[Value],
     folder: Path,
     *,
     threads: int = 1,
     weights: Path | None = None,
     cpu: str = "",
-) -> list[np.ndarray]:
+) -> list[Value]:
     """Run the model in a library, ``<name>.so`` or ``lib<name>.a``, once.
 
     Parameters
@@ -157,7 +199,7 @@ def run_library(
     library : Path
     target : Target
         What it was compiled for.
-    inputs : sequence of ndarray
+    inputs : sequence of ndarray, list of ndarray or None
     folder : Path
         Temporary; gets the program and its files.
     threads : int
@@ -198,8 +240,8 @@ def run_library(
 
 
 def run_firmware(
-    sources: Path, name: str, target: Target, inputs: Sequence[np.ndarray], folder: Path, **variables: str
-) -> list[np.ndarray]:
+    sources: Path, name: str, target: Target, inputs: Sequence[Value], folder: Path, **variables: str
+) -> list[Value]:
     """Run the model in a folder of generated C as a firmware, on QEMU's machine for the target's core.
 
     Parameters
@@ -210,7 +252,7 @@ def run_firmware(
         The model's, as an identifier.
     target : Target
         A microcontroller.
-    inputs : sequence of ndarray
+    inputs : sequence of ndarray, list of ndarray or None
     folder : Path
         Temporary; gets the firmware and its files.
     variables
@@ -290,7 +332,7 @@ MACHINES = {
 }
 
 
-def _run(command: Sequence[str], folder: Path, environment: dict[str, str] | None) -> list[np.ndarray]:
+def _run(command: Sequence[str], folder: Path, environment: dict[str, str] | None) -> list[Value]:
     """Run a program that writes outputs.bin in a folder."""
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False

@@ -1,8 +1,11 @@
 /* Runs any model on tensors from a file and writes its outputs to another: with an operating system (run_hosted.c) and
  * without (run_firmware.c).
  *
- * A tensor file is a sequence of 64-bit little-endian words: the number of tensors, then for each its DLPack type code,
- * its bits, its rank, its dimensions, its size in bytes, and its data, padded to whole words.
+ * A file is a sequence of 64-bit little-endian words: the number of values, then each. A value begins with its form:
+ * - ONNXC_TENSOR: its DLPack type code, its bits, its rank, its dimensions, its size in bytes, and its data, padded to
+ *   whole words. The data of strings are their sizes, in words, and then their bytes.
+ * - ONNXC_SEQUENCE: how many values are in it, and these.
+ * - ONNXC_NONE: an optional value that holds nothing.
  */
 #ifndef RUN_MODEL_H
 #define RUN_MODEL_H
