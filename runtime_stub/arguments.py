@@ -93,7 +93,7 @@ class Arguments:
             if not fits(array, tensor):
                 wanted = shape_text(tensor.shape)
                 raise InputError(f"{where}: found a tensor of the shape {array.shape} in it, expected {wanted}")
-            return self.pack(tensor, array)
+            return self.pack(tensor, array) if tensor.element_type == STRING else array  # a byte for each element
 
         try:
             return pack_value(value, tensor, tensor_in)

@@ -148,7 +148,9 @@ typedef struct onnxc_heap onnxc_heap;
 
 typedef struct {
   const char *name; /* ONNX's, UTF-8 */
-  DLDataType dtype; /* one lane; less than 8 bits are packed, the first element in a byte's lowest bits */
+  /* One lane; less than 8 bits are packed, the first element in a byte's lowest bits, but have a byte each in sequences
+   * and optional values. */
+  DLDataType dtype;
   int32_t ndim; /* of the tensors in a sequence or an optional, too, as the next; -1: any */
   const int64_t *shape;
   int32_t form;

@@ -92,7 +92,8 @@ def _read_tensor(value: Any, tensor: TensorInfo) -> np.ndarray:
             data = ffi.buffer(ffi.cast("const char *", value.data), array.size * STRING_SIZE)
             unpack_strings(np.frombuffer(data, np.uint8), array)
         return array
-    bits = packed_bits(tensor.element_type)
+    # In sequences and optional values each element has a byte.
+    bits = packed_bits(tensor.element_type) if tensor.form == abi.VALUE else 0
     size = packed_size(prod(shape), bits) if bits else array.nbytes
     if size == 0:
         return array

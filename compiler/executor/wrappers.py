@@ -97,7 +97,6 @@ def _kernel(kernel: Kernel, threads: bool) -> str:
     parallel = is_parallel(kernel, threads)
     shares = worthwhile_shares(kernel)
     dims = {s: n for s, (_, n) in zip(kernel.symbols, shared[len(shared) - len(kernel.symbols) :], strict=True)}
-    names = [n for _, n in shared]
     passed = {n: _pointer(t, n) for t, n in shared}
     if parallel:
         members = [*shared, *([] if kernel.rounds is None else [("int32_t ", "round")])]

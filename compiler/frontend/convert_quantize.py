@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 
 from ..op.base import FLOATS, normalize_axis
+from ..op.small_float import SMALL_FLOATS
 from ..relay.expr import Atom, Constant, dtype_of, tensor_type
 from .registry import Node, converter, find_converter
 from .window import kernel_window, spatial_rank, window_attributes
@@ -92,11 +93,20 @@ def convert_matmul_integer(node: Node) -> Any:
 def convert_qlinear_matmul(node: Node) -> Any:
     """The exact product of integers, scaled, and quantised again."""
     a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point = (node.input(i) for i in range(8))
-    product = integer_product(node, a, b, a_zero_point, b_zero_point)
+    if {dtype_of(a), dtype_of(b)} & set(SMALL_FLOATS):
+        product = convert_as(node, "MatMul", [_as_float(node, a, a_zero_point), _as_float(node, b, b_zero_point)])
+    else:
+        product = integer_product(node, a, b, a_zero_point, b_zero_point)
     scale = scale_product(node, per_row(node, node.cast(a_scale, "float32")), node.cast(b_scale, "float32"))
     real = node.call("multiply", node.cast(product, "float32"), scale)
     rows = max(tensor_type(product).rank - 2, 0)
     return quantized(node, real, node.cast(y_scale, "float32"), y_zero_point, axis=rows)
+
+
+def _as_float(node: Node, x: Atom, zero_point: Atom) -> Atom:
+    """Elements as float32, less their zero point."""
+    shift = per_row(node, zero_point) if x is node.input(0) else zero_point
+    return node.call("subtract", node.cast(x, "float32"), node.cast(shift, "float32"))
 
 
 def quantized(

@@ -120,6 +120,33 @@ def convert_stft(node: Node) -> Atom:
     return _Signal(node, frames).transformed(2, length, False, onesided)
 
 
+#: Windows as a sum of cosines of 0, 1 and 2 turns.
+_WINDOWS = {
+    "BlackmanWindow": (0.42, -0.5, 0.08),
+    "HammingWindow": (25 / 46, -21 / 46, 0.0),
+    "HannWindow": (0.5, -0.5, 0.0),
+}
+
+
+@converter(*_WINDOWS)
+def convert_window(node: Node) -> Atom:
+    """The schema's function computes in float32: too coarse for doubles, and for numbers cut off to integers."""
+    dtype = node.dtype_attr("output_datatype", "float32")
+    wide = "float32" if dtype in ("float16", "bfloat16", "float32") else "float64"
+    (size,) = node.shape_value(0)
+    places = node.cast(node.call("arange", count=size, dtype="int64"), wide)
+    length = node.cast(node.reshape(node.input(0), ()), wide)
+    if not node.attr("periodic", 1):
+        length = node.call("subtract", length, node.constant(1, wide))
+    angle = node.call("divide", node.call("multiply", places, node.constant(2 * math.pi, wide)), length)
+    constant, once, twice = _WINDOWS[node.proto.op_type]
+    result = node.call("multiply", node.call("cos", angle), node.constant(once, wide))
+    if twice:
+        double = node.call("cos", node.call("add", angle, angle))
+        result = node.call("add", result, node.call("multiply", double, node.constant(twice, wide)))
+    return node.cast(node.call("add", result, node.constant(constant, wide)), dtype)
+
+
 @dataclass
 class _Signal:
     """A tensor of real (last dimension 1) or complex numbers (2: real and imaginary part) to be transformed.

@@ -336,3 +336,11 @@ def convert_trilu(node: Node) -> Atom:
 def convert_reverse_sequence(node: Node) -> Atom:
     batch, time = node.attr("batch_axis", 1), node.attr("time_axis", 0)
     return node.call("reverse_sequence", node.input(0), node.input(1), batch_axis=batch, time_axis=time)
+
+
+@converter("CenterCropPad")
+def convert_center_crop_pad(node: Node) -> Any:
+    """By the schema's function, which takes the shape for one of int64."""
+    if node.type(1).dtype != "int64":
+        node.inputs = [node.input(0), node.cast(node.input(1), "int64")]
+    return NotImplemented

@@ -170,8 +170,10 @@ class TensorExpressions:
 
     def const(self, value: Any, dtype: str) -> Any:
         """A number of an element type, which may be one that lies in memory as another."""
-        if dtype == "complex128":  # two numbers
-            parts = [tirx.const(int(p), "uint64") for p in np.asarray(value, np.complex128).reshape(1).view(np.uint64)]
+        if dtype in ("complex128", "string"):  # two words
+            assert dtype != "string" or value in ("", 0), value  # a string that is not empty is no word
+            words = np.asarray(0 if value == "" else value, np.complex128).reshape(1).view(np.uint64)
+            parts = [tirx.const(int(word), "uint64") for word in words]
             return tirx.Shuffle(parts, [tirx.const(i, "int32") for i in range(2)])
         if dtype in _STORAGE:
             value = storage_bits(np.asarray(value, DTYPES[dtype][0]), dtype).item()

@@ -28,7 +28,7 @@ def padded(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _nonzero_relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     (x,) = tensors("nonzero", args, 1)
-    check_dtype("nonzero", x.dtype, (*NUMBERS, "bool"))
+    check_dtype("nonzero", x.dtype, (*NUMBERS, "bool", "complex64", "complex128", "string"))
     return TupleType((TensorType((x.rank, x.size), "int64"), COUNT))
 
 
@@ -36,6 +36,13 @@ def _nonzero_reference(attrs: Attrs, x: np.ndarray) -> tuple[np.ndarray, np.ndar
     places = np.array(np.nonzero(x) if x.ndim else np.empty((0, np.count_nonzero(x))), np.int64)
     return padded(places, (x.ndim, x.size)), np.array([np.count_nonzero(x)], np.int64)
 
+
+#: For elements that are no numbers of C: text is not empty, the bits of a complex64 are more than signs.
+_NOT_ZERO = {
+    "string": "(x[i].size > 0)",
+    "complex64": "((x[i] & UINT64_C(0x7fffffff7fffffff)) != 0)",
+    "complex128": "(x[i] != 0)",
+}
 
 _NONZERO = """\
 {prologue}{helpers}int32_t {symbol}({parameters}) {{
@@ -60,17 +67,18 @@ _NONZERO = """\
 
 def _nonzero_source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> CSource:
     (x,) = args
-    scalar = Scalar(x.dtype, symbol)
+    helpers = "" if x.dtype in _NOT_ZERO else Scalar(x.dtype, symbol).helpers
+    nonzero = _NOT_ZERO.get(x.dtype) or f"{Scalar(x.dtype, symbol).load('x[i]')} != 0"
     return CSource(
         _NONZERO.format(
             prologue=PROLOGUE,
-            helpers=scalar.helpers,
+            helpers=helpers,
             symbol=symbol,
             parameters=parameters({"x": x}, {"places": results[0], "count": results[1]}, attrs),
             sizes="".join(f"{dimension_text(d)}, " for d in x.shape),
             size=dimension_text(x.size),
             rank=x.rank,
-            nonzero=f"{scalar.load('x[i]')} != 0",
+            nonzero=nonzero,
         )
     )
 

@@ -16,7 +16,6 @@ from ..diagnostics import CompileError
 from ..relay.expr import Attrs
 from ..relay.type_parser import parse_type
 from ..relay.types import (
-    DTYPES,
     OpenTensorType,
     OptionalType,
     SequenceType,
@@ -53,16 +52,7 @@ def _tensor(name: str, type_: Type, dtype: str) -> OpenTensorType:
         raise CompileError(f"{name} of {type_}", expected=f"a tensor of at most {MAX_RANK} dimensions")
     if type_.dtype != dtype:
         raise CompileError(f"{name} of {type_}", expected=f"a tensor of {dtype}, as the sequence has")
-    _check_bits(name, dtype)
     return open_type(type_)
-
-
-def _check_bits(name: str, dtype: str) -> None:
-    """Tensors in sequences lie as at the interface, where less than a byte is packed: these are only passed on."""
-    if DTYPES[dtype][1] < 8:
-        raise CompileError(
-            f"{name} of {dtype}", expected="elements of a byte or more, as ONNX has it", remedy="insert a Cast node"
-        )
 
 
 def _position(name: str, type_: Type) -> None:
@@ -138,7 +128,6 @@ _register("sequence.length", _length_relation, lambda attrs, sequence: np.array(
 
 def found_tensor(name: str, element: OpenTensorType, attrs: Attrs) -> TensorType:
     """The type of a tensor taken out: its open dimensions are the symbols that the call defines."""
-    _check_bits(name, element.dtype)
     if element.shape is None:
         raise CompileError(f"{name} of {element}", expected="a known rank")
     check_defines(name, attrs, element.shape.count(None))

@@ -27,7 +27,19 @@ _PARAMETERS = frozenset(
 )
 
 #: Attributes that say of which type an output is.
-_TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype", "output_datatype")
+_TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype", "output_datatype", "stash_type")
+
+
+#: Elements that can be scattered, but not added, multiplied or compared thereby.
+_NOT_REDUCED = frozenset(
+    int(number)
+    for number in (
+        onnx.TensorProto.STRING,
+        onnx.TensorProto.COMPLEX64,
+        onnx.TensorProto.COMPLEX128,
+        onnx.TensorProto.BOOL,
+    )
+)
 
 
 class Key(NamedTuple):
@@ -133,6 +145,9 @@ def _typed(base: Base, key: Key) -> Base | None:
     """A base on the types of a key; None where the type variable is not in it."""
     wanted = {key.variable: key.type}
     schema = base.schema
+    reduces = helper.get_attribute_value(base.attributes["reduction"]) if "reduction" in base.attributes else b"none"
+    if reduces != b"none" and schema.name.startswith("Scatter") and element_number(key.type) in _NOT_REDUCED:
+        return None
     for variable, allowed in schema.types.items():
         found = base.first_type(variable)
         if variable != key.variable and found is not None and found not in allowed:

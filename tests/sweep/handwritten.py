@@ -26,7 +26,7 @@ WRITTEN: dict[tuple[str, str], list[Callable[[], Base]]] = {}
 FACTORIES: dict[tuple[str, str], Factory] = {}
 
 #: Operators all of whose tensors have the same element type, though their type variables differ.
-LINKED = frozenset({("", "SequenceInsert")})
+LINKED = frozenset({("", "SequenceInsert"), ("", "RMSNormalization")})
 
 #: Operators whose cases in the package are about certain types.
 WRITTEN_ONLY = frozenset({"Cast", "CastLike"})
@@ -90,6 +90,11 @@ for _name in ("And", "Or", "Xor", "Equal"):
     _written(_name, 1, {"A": _IMAGE > 0, "B": np.array([True, False, True])}, broadcast=1, axis=1)
 for _name in ("Greater", "Less"):
     _written(_name, 1, {"A": _IMAGE, "B": np.array([1.5, 0, -1], np.float32)}, broadcast=1, axis=1)
+
+_written("Tile", 13, {"input": _X, "repeats": np.array([1, 3])})
+_SIGNAL = np.linspace(-1, 2, 12, dtype=np.float32).reshape(1, 6, 2)
+_written("DFT", 20, {"input": _SIGNAL, "dft_length": np.array(6), "axis": np.array(1)})
+_written("DFT", 17, {"input": _SIGNAL, "dft_length": np.array(6)}, axis=1)
 
 # Casts between all types have a case for each type of the input, and of the output.
 _written("Cast", 6, {"input": np.array([[1, 2, 0.5], [0, 4, 3]], np.float32)}, to=TensorProto.FLOAT)
@@ -411,3 +416,17 @@ def _zip_map(schema: Schema, variable: str, type_: str) -> Base:
     if "string" in type_:
         labels = {"classlabels_strings": ["a", "b", "é"]}
     return made(schema, {"X": _X}, labels)
+
+
+@_factory("TfIdfVectorizer")
+def _tfidf(schema: Schema, variable: str, type_: str) -> Base:
+    given = type_ if variable == "T" else "tensor(int64)"
+    words = [2, 3, 5, 4, 5, 6, 7, 8, 6, 7]
+    attributes: dict[str, Any] = {"mode": "TF", "min_gram_length": 1, "max_gram_length": 2, "max_skip_count": 0}
+    attributes |= {"ngram_counts": [0, 4], "ngram_indexes": [0, 1, 2, 3, 4, 5, 6]}
+    if given == "tensor(string)":
+        attributes["pool_strings"] = [str(word) for word in words]
+    else:
+        attributes["pool_int64s"] = words
+    x = retype(np.array([1, 1, 3, 3, 3, 7, 8, 6, 7, 5, 6, 8]), given)
+    return made(schema, {"X": x}, attributes)
