@@ -32,6 +32,8 @@ _EXTENSION_TYPES = {
     (12, 8): "float8_e5m2",
     (13, 8): "float8_e5m2fnuz",
     (14, 8): "float8_e8m0fnu",
+    (15, 8): "float6_e2m3fn",  # in a byte of its own
+    (16, 8): "float6_e3m2fn",
     (17, 4): "float4_e2m1fn",
 }
 

@@ -35,6 +35,7 @@ typedef enum { kDLCPU = 1, kDLCUDA = 2 } DLDeviceType;
 typedef enum {
   kDLInt = 0, kDLUInt = 1, kDLFloat = 2, kDLOpaqueHandle = 3, kDLBfloat = 4, kDLComplex = 5, kDLBool = 6,
   kDLFloat8_e4m3fn = 10, kDLFloat8_e4m3fnuz = 11, kDLFloat8_e5m2 = 12, kDLFloat8_e5m2fnuz = 13, kDLFloat8_e8m0fnu = 14,
+  kDLFloat6_e2m3fn = 15, kDLFloat6_e3m2fn = 16, /* of 8 bits here: each in a byte of its own */
   kDLFloat4_e2m1fn = 17
 } DLDataTypeCode;
 typedef struct { int32_t device_type; int32_t device_id; } DLDevice;

@@ -116,9 +116,9 @@ def convert_mean_variance_normalization(node: Node) -> Atom:
     axes = node.attr("axes", (0, 2, 3))
     known = tuple(sorted({normalize_axis("MeanVarianceNormalization", axis, rank) for axis in axes}))
     mean, variance = _moments(node, x, known, keepdims=True)
-    deviation = node.call("subtract", node.cast(x, _dtype(mean)), mean)
-    divisor = node.call("add", node.call("sqrt", variance), node.constant(1e-9, _dtype(mean)))
-    return node.cast(node.call("divide", deviation, divisor), _dtype(x))
+    deviation = node.call("subtract", node.cast(x, dtype_of(mean)), mean)
+    divisor = node.call("add", node.call("sqrt", variance), node.constant(1e-9, dtype_of(mean)))
+    return node.cast(node.call("divide", deviation, divisor), dtype_of(x))
 
 
 @converter("LpNormalization")

@@ -51,6 +51,8 @@ FORMATS: dict[str, Format] = {
     "float8_e4m3fnuz": Format(4, 3, 8, largest=0x7F, nan=0x80, unsigned_zero=True),
     "float8_e5m2": Format(5, 2, 15, largest=0x7B, nan=0x7E, infinity=0x7C),
     "float8_e5m2fnuz": Format(5, 2, 16, largest=0x7F, nan=0x80, unsigned_zero=True),
+    "float6_e2m3fn": Format(2, 3, 1, largest=0x1F),
+    "float6_e3m2fn": Format(3, 2, 3, largest=0x1F),
     "float4_e2m1fn": Format(2, 1, 1, largest=0x7),
 }
 
@@ -60,4 +62,4 @@ EXPONENT_ONLY = "float8_e8m0fnu"
 #: All floats that kernels keep in a byte.
 SMALL_FLOATS = (*FORMATS, EXPONENT_ONLY)
 
-assert set(SMALL_FLOATS) == {name for name in DTYPES if name.startswith(("float8", "float4"))}
+assert set(SMALL_FLOATS) == {name for name in DTYPES if name.startswith(("float8", "float6_", "float4"))}

@@ -20,6 +20,8 @@ DTYPES: dict[str, tuple[np.dtype, int]] = {
     "float8_e5m2": (np.dtype(ml_dtypes.float8_e5m2), 8),
     "float8_e5m2fnuz": (np.dtype(ml_dtypes.float8_e5m2fnuz), 8),
     "float8_e8m0fnu": (np.dtype(ml_dtypes.float8_e8m0fnu), 8),
+    "float6_e2m3fn": (np.dtype(ml_dtypes.float6_e2m3fn), 8),  # in a byte of its own, also at the interface
+    "float6_e3m2fn": (np.dtype(ml_dtypes.float6_e3m2fn), 8),
     "float4_e2m1fn": (np.dtype(ml_dtypes.float4_e2m1fn), 4),
     "int4": (np.dtype(ml_dtypes.int4), 4),
     "uint4": (np.dtype(ml_dtypes.uint4), 4),

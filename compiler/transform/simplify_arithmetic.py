@@ -193,7 +193,7 @@ def is_lossless(source: str, target: str) -> bool:
     """Whether a cast keeps every value of an element type exactly."""
     if source == target:
         return True
-    if any(name.startswith(("float8", "float4", "string", "complex")) for name in (source, target)):
+    if any(name.startswith(("float8", "float6_", "float4", "string", "complex")) for name in (source, target)):
         return False
     if source == "bool" or target == "bool":
         return source == "bool"

@@ -58,6 +58,22 @@ float rintf(float x) {
 double nearbyint(double x) { return rint(x); }
 float nearbyintf(float x) { return rintf(x); }
 
+/* A fraction of at least 1/2 and less than 1, and the power of two that it is to be multiplied by. */
+double frexp(double x, int *exponent) {
+  union { double value; uint64_t bits; } u = {x};
+  *exponent = 0;
+  if (x == 0.0 || !(fabs(x) <= 1.7976931348623157e308)) return x;
+  if (fabs(x) < 2.2250738585072014e-308) { /* subnormal */
+    u.value = x * 18446744073709551616.0;  /* 2**64 */
+    *exponent = -64;
+  }
+  *exponent += (int)(u.bits >> 52 & 0x7ffu) - 1022;
+  u.bits = (u.bits & ~((uint64_t)0x7ff << 52)) | (uint64_t)1022 << 52;
+  return u.value;
+}
+
+float frexpf(float x, int *exponent) { return (float)frexp((double)x, exponent); }
+
 /* ------------------------------------------------------------------------------------------------ exponentials */
 
 /* Kahan: the rounding error of exp(x) is undone by the logarithm of what was rounded. */

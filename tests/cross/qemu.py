@@ -64,6 +64,8 @@ _DTYPES = {
     (12, 8): ml_dtypes.float8_e5m2,
     (13, 8): ml_dtypes.float8_e5m2fnuz,
     (14, 8): ml_dtypes.float8_e8m0fnu,
+    (15, 8): ml_dtypes.float6_e2m3fn,
+    (16, 8): ml_dtypes.float6_e3m2fn,
     (17, 4): ml_dtypes.float4_e2m1fn,
 }
 _CODES = {np.dtype(dtype): key for key, dtype in _DTYPES.items()}

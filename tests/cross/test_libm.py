@@ -72,7 +72,7 @@ def library() -> ctypes.CDLL:
         f'#define {name} test_{name}\n__attribute__((visibility("default"))) {kind} test_{name}({kind}{other});\n'
         for name in names
         for kind in ["float" if name.endswith("f") and name != "erf" else "double"]
-        for other in [f", {kind}" if name.removesuffix("f") in BINARY else ""]
+        for other in [", int *" if "frexp" in name else f", {kind}" if name.removesuffix("f") in BINARY else ""]
     )
     text = text.replace("#include <stdint.h>\n", f"#include <stdint.h>\n{renamed}")
     compiler = compiler_for(targets.find("host"))
@@ -130,3 +130,18 @@ def test_binary(name: str, dtype: type) -> None:
         x, y = x.astype(dtype), y.astype(dtype)
         exact = reference(x.astype(np.longdouble), y.astype(np.longdouble))
     check(call(name, dtype, x, y), exact, allowed if dtype is np.float64 else allowed_float)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_frexp(dtype: type) -> None:
+    function = library()["test_frexpf" if dtype is np.float32 else "test_frexp"]
+    kind = ctypes.c_float if dtype is np.float32 else ctypes.c_double
+    function.restype, function.argtypes = kind, [kind, ctypes.POINTER(ctypes.c_int)]
+    exponent = ctypes.c_int()
+    with np.errstate(all="ignore"):
+        values: np.ndarray = np.array([*SPECIAL, 1e-310, -5e-324], dtype)
+    for value in values:
+        fraction, expected = np.frexp(value)
+        found = dtype(function(float(value), ctypes.byref(exponent)))
+        np.testing.assert_array_equal([found], [fraction])
+        assert not np.isfinite(value) or exponent.value == expected

@@ -11,6 +11,7 @@
   T("bfloat16", kDLBfloat, 16) T("float8_e4m3fn", kDLFloat8_e4m3fn, 8) T("float8_e4m3fnuz", kDLFloat8_e4m3fnuz, 8) \
   T("float8_e5m2", kDLFloat8_e5m2, 8) T("float8_e5m2fnuz", kDLFloat8_e5m2fnuz, 8)                                 \
   T("float8_e8m0fnu", kDLFloat8_e8m0fnu, 8) T("float4_e2m1fn", kDLFloat4_e2m1fn, 4)                               \
+  T("float6_e2m3fn", kDLFloat6_e2m3fn, 8) T("float6_e3m2fn", kDLFloat6_e3m2fn, 8)                                 \
   T("int4", kDLInt, 4) T("uint4", kDLUInt, 4) T("int2", kDLInt, 2) T("uint2", kDLUInt, 2)
 
 static const int64_t shape[] = {3};
