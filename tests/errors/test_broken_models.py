@@ -147,9 +147,9 @@ MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], list[str]]] = {
         lambda: model_of([node("Unsqueeze", "x s")], {"x": (FLOAT, [2, 3]), "s": (INT64, ["K"])}),
         ["operator Unsqueeze", "the number of axes is only known at run time", "static length"],
     ),
-    "run_time_blocks": (
-        lambda: model_of([node("Col2Im", "x s b")], {"x": (FLOAT, [1, 5, 5]), "s": (INT64, [2]), "b": (INT64, [2])}),
-        ["operator Col2Im", "only known at run time", "'b'", "remedy: "],
+    "run_time_shape": (
+        lambda: model_of([node("Reshape", "x s")], {"x": (FLOAT, [4, 3]), "s": (INT64, ["K"])}),
+        ["operator Reshape", "only known at run time", "'s'", "remedy: "],
     ),
 }
 
@@ -194,7 +194,7 @@ def _value(name: str) -> onnx.ValueInfoProto:
     [
         (model_of([node("Relu", "x")], {"x": (FLOAT, [1 << 20, 1 << 20])}), "1099511627776 elements"),
         (
-            model_of([node("Tile", "x n")], {"x": (FLOAT, [1])}, initializers=[_tensor("n", [1 << 40])]),
+            model_of([node("Tile", "x n")], {"x": (FLOAT, [1, 1])}, initializers=[_tensor("n", [1 << 20] * 2)]),
             "1099511627776 elements",
         ),
     ],
