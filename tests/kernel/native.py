@@ -1,7 +1,7 @@
 """Kernels by themselves: small graphs through the passes of a target, their kernels compiled, called and compared.
 
 Around every buffer there is a margin, which kernels must leave alone; buffers that they write are full of NaN before.
-Parallel phases run in two parts, the later one first, since threads may do so.
+Parallel phases run in many parts, the last one first, since threads may do so; no two may write the same byte.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ from tests.golden import evaluate_module
 
 #: Bytes before and behind each buffer.
 MARGIN = 256
+
+#: Parts of a parallel phase: each of its tasks by itself, where there are no more.
+MOST_PARTS = 32
+
 #: What all bytes are before a kernel writes them: floats of them are NaN.
 GARBAGE = 0xFF
 
@@ -208,12 +212,20 @@ def run(library: ctypes.CDLL, compiled: Compiled, arrays: Sequence[np.ndarray], 
     rounds: list[tuple[int, ...]] = [()] if kernel.rounds is None else [(i,) for i in range(size(kernel.rounds))]
     for number, phase in itertools.product(rounds, kernel.phases):
         function = getattr(library, phase.symbol)
-        ranges: list[tuple[int, ...]] = [()]
-        if phase.tasks is not None:
-            tasks = size(phase.tasks)
-            ranges = [r for r in ((tasks // 2, tasks), (0, tasks // 2)) if r[0] < r[1]]
-        for part in ranges:
-            assert function(*arguments, *map(ctypes.c_int32, (*number, *part))) == 0
+        if phase.tasks is None:
+            assert function(*arguments, *map(ctypes.c_int32, number)) == 0
+            continue
+        tasks = size(phase.tasks)
+        writable = [*outputs, *workspaces]
+        written = [np.zeros(m.data.shape, bool) for m in writable]
+        for part in reversed(range(min(tasks, MOST_PARTS))):
+            before = [m.data.copy() for m in writable]
+            bounds = (tasks * part // min(tasks, MOST_PARTS), tasks * (part + 1) // min(tasks, MOST_PARTS))
+            assert function(*arguments, *map(ctypes.c_int32, (*number, *bounds))) == 0
+            for memory, old, done in zip(writable, before, written, strict=True):
+                changed = memory.data != old
+                assert not (changed & done).any(), f"{phase.symbol}: tasks {bounds} wrote what other tasks had written"
+                done |= changed
     for index, (memory, array) in enumerate(zip(inputs, arrays, strict=True)):
         memory.check_margin(f"input {index}")
         same = bytes(memory.data) == in_memory(array).tobytes()
