@@ -125,12 +125,56 @@ def _sinh(v: Vector, x: Any) -> Any:
     return v.let(tirx.Select(square < v.const(1.0), near, far))
 
 
+def _log(v: Vector, x: Any) -> Any:
+    """Natural logarithm: 1 ULP; of 0 minus infinity, of less NaN; NaN stays NaN.
+
+    x = 2**n (1 + r) with 1 + r between the roots of 1/2 and 2; log(1 + r) = r - r**2 / 2 + r**3 P(r), after Cephes.
+    Subnormal numbers are multiplied by 2**23 first.
+    """
+    tiny = v.const(float.fromhex("0x1p-126"))
+    normal = v.let(tirx.Select(x < tiny, x * v.const(2.0**23), x))
+    offset = 0x3F3504F3  # the bits of the root of 1/2
+    bits = v.let(tirx.reinterpret(v.type("int32"), normal) - v.const(offset, "int32"), "int32")
+    mantissa = v.let((bits & v.const(0x7FFFFF, "int32")) + v.const(offset, "int32"), "int32")
+    exponent = v.let((bits >> v.const(23, "int32")).astype(v.type("float32")))
+    n = v.let(tirx.Select(x < tiny, exponent - v.const(23.0), exponent))
+    r = v.let(tirx.reinterpret(v.type("float32"), mantissa) - v.const(1.0))
+    square = v.let(r * r)
+    coefficients = [
+        7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+        2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+    ]  # fmt: skip
+    cubic = v.let(v.polynomial(r, coefficients) * r * square)
+    small = v.let(cubic + n * v.const(_LN2_LOW) - v.const(0.5) * square)
+    value = v.let(r + small + n * v.const(_LN2_HIGH))
+    infinity = float("inf")
+    value = v.let(tirx.Select(x < v.const(infinity), value, x))  # also NaN
+    value = v.let(tirx.Select(x > v.const(0.0), value, v.const(-infinity)))
+    # NaN is neither below nor above: what is not at least 0 is made so by 0 times infinity.
+    return v.let(tirx.Select(x >= v.const(0.0), value, (x - x) * v.const(infinity)))
+
+
+def _log1p(v: Vector, x: Any) -> Any:
+    """log(1 + x): 3 ULP; of -1 minus infinity, of less NaN.
+
+    What rounding 1 + x loses is added again, divided by the derivative's reciprocal.
+    """
+    above = v.let(x + v.const(1.0))
+    lost = v.let((x - (above - v.const(1.0))) / above)
+    # At -1 and infinity the quotient is NaN.
+    inside = v.let(tirx.Select(above > v.const(0.0), lost, v.const(0.0)))
+    kept = v.let(tirx.Select(above < v.const(float("inf")), inside, v.const(0.0)))
+    return v.let(_log(v, above) + kept)
+
+
 _FUNCTIONS: dict[str, Callable[[Vector, Any], Any]] = {
     "tirx.exp": _exp,
     "tirx.tanh": _tanh,
     "tirx.erf": _erf,
     "tirx.cosh": _cosh,
     "tirx.sinh": _sinh,
+    "tirx.log": _log,
+    "tirx.log1p": _log1p,
 }
 
 
@@ -151,7 +195,8 @@ def register_math() -> None:
         tirx.register_intrin_lowering(name, target="llvm", f=partial(_lower, function), level=200)
     tirx.register_intrin_lowering("tirx.fabs", target="c", f=_libm, level=200)  # the one for which TVM has no rule
     # TVM makes scalar loops of it; LLVM has it for vectors.
-    tvm.ir.register_op_attr("tirx.nearbyint", "TVectorizable", True, level=20)
+    for name in ("tirx.nearbyint", "tirx.log1p"):
+        tvm.ir.register_op_attr(name, "TVectorizable", True, level=20)
 
 
 def _libm(call: Any) -> Any:

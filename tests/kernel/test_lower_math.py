@@ -16,8 +16,8 @@ COUNT = 200_000
 
 @pytest.fixture(scope="module")
 def functions() -> onnxc.Model:
-    """A model with the outputs exp, tanh, erf, sigmoid, cosh and sinh of one vector."""
-    names = ["Exp", "Tanh", "Erf", "Sigmoid", "Cosh", "Sinh"]
+    """A model with the outputs of functions of one vector."""
+    names = ["Exp", "Tanh", "Erf", "Sigmoid", "Cosh", "Sinh", "Log", "Softplus"]
     nodes = [helper.make_node(n, ["x"], [n.lower()]) for n in names]
     values = [helper.make_tensor_value_info(n.lower(), TensorProto.FLOAT, [COUNT]) for n in names]
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [COUNT])
@@ -67,6 +67,18 @@ def test_hyperbolic_functions_are_accurate(functions: onnxc.Model) -> None:
     assert ulps(result["sinh"], np.sinh(x.astype(np.float64))) <= 4
 
 
+def test_log_is_accurate(functions: onnxc.Model) -> None:
+    x = np.abs(inputs(0, 3))
+    x[:1000] = np.geomspace(1e-45, 3e38, 1000)
+    x = np.maximum(x, np.float32(1e-45))  # the least subnormal number
+    assert ulps(functions(x)["log"], np.log(x.astype(np.float64))) <= 2
+
+
+def test_softplus_is_accurate(functions: onnxc.Model) -> None:
+    x = inputs(-86, 100)
+    assert ulps(functions(x)["softplus"], np.logaddexp(0, x.astype(np.float64))) <= 4
+
+
 def test_special_values(functions: onnxc.Model) -> None:
     x = np.zeros(COUNT, np.float32)
     x[:5] = [np.inf, -np.inf, np.nan, 200, -200]
@@ -77,6 +89,9 @@ def test_special_values(functions: onnxc.Model) -> None:
     np.testing.assert_array_equal(result["cosh"][:5], np.array([np.inf, np.inf, np.nan, np.inf, np.inf], "f"))
     np.testing.assert_array_equal(result["sinh"][:5], np.array([np.inf, -np.inf, np.nan, np.inf, -np.inf], "f"))
     np.testing.assert_array_equal(result["sigmoid"][:5], np.array([1, 0, np.nan, 1, 0], "f"))
+    np.testing.assert_array_equal(result["softplus"][:3], np.array([np.inf, 0, np.nan], "f"))
+    np.testing.assert_array_equal(result["log"][:3], np.array([np.inf, np.nan, np.nan], "f"))
+    np.testing.assert_array_equal(result["log"][4:6], np.array([np.nan, -np.inf], "f"))
 
 
 def test_kernels_call_no_library_function() -> None:
