@@ -56,6 +56,12 @@ def _largest_block(target: Target) -> int:
     return 16 if target.vector_registers * target.lanes() >= 128 else 8
 
 
+def blocks_for_any(channels: int, target: Target) -> tuple[int | None, int]:
+    """The block that divides so many channels, if one does; and the one that they fill up otherwise."""
+    block = channel_block(channels, target)
+    return block, block or _padded_block(channels, target)
+
+
 def _padded_block(channels: int, target: Target) -> int:
     """Block for channels that none divides."""
     return next(b for b in (4, 8, 16) if b >= min(channels, _largest_block(target)))

@@ -30,6 +30,7 @@ from .pack_interface import pack_interface
 from .pack_weights import pack_weights
 from .planes import planes
 from .quantized_scales import quantized_scales
+from .regroup import regroup
 from .simplify import simplify
 from .winograd import winograd
 
@@ -49,6 +50,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_all_constants,
     simplify,
     common_subexpressions,
+    regroup,
     planes,
     block_layout,
     winograd,

@@ -6,7 +6,10 @@ quarters. Rows of pixels fill vectors of any length.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
+
+import numpy as np
 
 from .. import op as relay_op
 from ..op.nn_conv_planes import pack_weights, padding_of_columns
@@ -42,7 +45,7 @@ def _convert(target: Target, call: Call, var: Var) -> Call | None:
         return None
     if weights.type.dtype != "float32" or attrs.out_dtype is not None or attrs.groups != 1:
         return None
-    if not all(isinstance(b, Constant) for b in bias) or not _pays(call, weights, result.shape[-1]):
+    if not all(isinstance(b, Constant) for b in bias) or not planes_pay(weights.array, attrs.strides, result.shape[-1]):
         return None
     channels = weights.array.shape[0]
     together, columns = _tile(channels, result.shape[-1], target)
@@ -62,13 +65,14 @@ def _convert(target: Target, call: Call, var: Var) -> Call | None:
     return Call("nn.conv_planes", (data, packed, *bias), full, call.location)
 
 
-def _pays(call: Call, weights: Constant, length: Dimension) -> bool:
-    channels = weights.array.shape[0]
+def planes_pay(weights: np.ndarray, strides: Sequence[int], length: Dimension) -> bool:
+    """Are vectors along rows better than blocks for a convolution with such weights and rows of such a length?"""
+    channels = weights.shape[0]
     if channels > MOST_CHANNELS or (isinstance(length, int) and length < LEAST_COLUMNS):
         return False
-    if call.attrs.strides[-1] > 1 and channels > MOST_STRIDED_CHANNELS:
+    if strides[-1] > 1 and channels > MOST_STRIDED_CHANNELS:
         return False
-    return channels % FILLED != 0 or weights.array[0].size >= LARGE_WINDOW
+    return channels % FILLED != 0 or weights[0].size >= LARGE_WINDOW
 
 
 def _tile(channels: int, length: Dimension, target: Target) -> tuple[int, int]:
