@@ -87,8 +87,21 @@ def test_a_refused_record_gives_way_to_defaults() -> None:
     assert knobs.choices == {"rule.tile": 1}
 
 
-#: Rules with knobs.
+#: Rules with knobs, besides the generic one.
 _RULES = {"conv_blocked", "conv_integer", "conv_winograd", "matmul", "rows"}
+
+
+def test_poolings_have_a_knob() -> None:
+    case = next(c for c in CASES if c.name == "pools_of_blocks")
+    graph, asked = Graph(), []
+
+    def first(name: str, options: Sequence[Option], default: Option) -> Option:
+        asked.append((name, tuple(options), default))
+        return default
+
+    compile_module(graph.module(case.build(graph)), targets.find("x86-64-v3"), knobs=lambda: Knobs(decide=first))
+    pixels = {(options, default) for name, options, default in asked if name == "generic.pixels"}
+    assert pixels == {((1, 2, 4, 7, 14), 2), ((1, 2, 7, 14), 2), ((1, 7), 1)}
 
 
 @pytest.mark.parametrize("case", [c for c in [*CASES, *INTEGER_CASES] if set(c.rules) & _RULES], ids=lambda c: c.name)
