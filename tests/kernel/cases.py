@@ -414,17 +414,6 @@ def _nested(g: Graph, x: Atom) -> Any:
     return g("tanh", g("nn.softplus", g("nn.elu", g("nn.gelu", x, approximate="none"))))
 
 
-def _pools_of_blocks(g: Graph) -> list[Atom]:
-    """Rows of 28, 14 and 7 blocks of channels, with what follows."""
-    x = g.conv(g.input(2, 3, 28, 28), 16, 1, 1)
-    pooled = [
-        g.pool("nn.max_pool", x, 3, 3, padding=1),
-        g("nn.relu", g.pool("nn.average_pool", x, 3, 3, strides=2, padding=1)),
-        g.pool("nn.max_pool", x, 4, 4, strides=4),
-    ]
-    return pooled
-
-
 def _pools(g: Graph, op: str) -> list[Atom]:
     shapes = ((5, 3, 1, 0, 1), (13, 3, 2, 1, 1), (7, 2, 1, 0, 3), (1, 1, 1, 0, 1))
     return [g.pool(op, g.input(2, 3, w), k, strides=s, padding=p, dilations=d) for w, k, s, p, d in shapes]
@@ -492,7 +481,6 @@ MOVES = [
     ),
     Case("guarded_functions", _guarded, _CONV, {"N": (1, 3)}),
     Case("pools", lambda g: [*_pools(g, "nn.max_pool"), *_pools(g, "nn.average_pool")], ("rows", "rows")),
-    Case("pools_of_blocks", _pools_of_blocks, ("conv_blocked",)),
     Case(
         "pools_symbolic",
         lambda g: [

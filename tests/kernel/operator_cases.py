@@ -65,7 +65,19 @@ def _transforms(g: Graph) -> list[Atom]:
     ]
 
 
+def _pools_of_blocks(g: Graph) -> list[Atom]:
+    """Rows of 28, 14 and 7 blocks of channels, with what follows."""
+    x = g.conv(g.input(2, 3, 28, 28), 16, 1, 1)
+    pooled = [
+        g.pool("nn.max_pool", x, 3, 3, padding=1),
+        g("nn.relu", g.pool("nn.average_pool", x, 3, 3, strides=2, padding=1)),
+        g.pool("nn.max_pool", x, 4, 4, strides=4),
+    ]
+    return pooled
+
+
 OPERATOR_CASES = [
+    Case("pools_of_blocks", _pools_of_blocks, ("conv_blocked",)),
     Case("random", _random, (), {"N": (1, 4)}),
     Case("regions", _regions),
     Case("deformable", _deformable, (), {"N": (1, 2)}),

@@ -14,6 +14,7 @@ from onnxc.kernel.knobs import Knobs, Option
 from tests.kernel.cases import CASES, Case
 from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
+from tests.kernel.operator_cases import OPERATOR_CASES
 
 
 def _ask(knobs: Knobs) -> None:
@@ -92,7 +93,7 @@ _RULES = {"conv_blocked", "conv_integer", "conv_winograd", "matmul", "rows"}
 
 
 def test_poolings_have_a_knob() -> None:
-    case = next(c for c in CASES if c.name == "pools_of_blocks")
+    case = next(c for c in OPERATOR_CASES if c.name == "pools_of_blocks")
     graph, asked = Graph(), []
 
     def first(name: str, options: Sequence[Option], default: Option) -> Option:
