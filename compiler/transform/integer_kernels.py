@@ -14,48 +14,43 @@ is computed in floats (quantized_scales).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from .. import op as relay_op
 from ..op.qnn_conv import BYTES, fold_zero_point
-from ..op.quantize import integer_range
 from ..relay.expr import Atom, Constant, Module
 from ..relay.types import TensorType
 from .base import Pass, PassContext
+from .integer_products import (
+    Parameters,
+    as_unsigned,
+    element_type,
+    integer_conv,
+    integer_matmul,
+    is_dense,
+    known_value,
+    signed_bytes,
+)
 from .rewrite import Rules, Site, rewrite, scalar_value
 
 #: Operators that give elements of their first argument, by position or by order, and their other attributes unchanged.
 _MOVES = ("reshape", "transpose", "strided_slice", "nn.max_pool", "resize_nearest", "max", "min")
 
 
-@dataclass(frozen=True)
-class _Parameters:
-    """Scale and zero point of a quantisation by one number each."""
-
-    scale: float
-    zero_point: int
-
-
-def _dtype(atom: Atom) -> str:
-    return atom.type.dtype if isinstance(atom.type, TensorType) else ""
-
-
-def _parameters(site: Site) -> _Parameters | None:
+def _parameters(site: Site) -> Parameters | None:
     """Those of a (de)quantisation of bytes by constants; None for others."""
     values = [scalar_value(a) if a.type.size == 1 else None for a in site.args[1:] if isinstance(a.type, TensorType)]
     scale, zero_point = values[0], values[1] if len(values) == 2 else 0
     if scale is None or zero_point is None or site.attrs.block_size or float(scale) <= 0:
         return None
-    return _Parameters(float(scale), int(zero_point))
+    return Parameters(float(scale), int(zero_point))
 
 
-def _bytes(site: Site, atom: Atom) -> tuple[Atom, _Parameters] | None:
+def _bytes(site: Site, atom: Atom) -> tuple[Atom, Parameters] | None:
     """The bytes that a value is the dequantised form of, and their parameters."""
     found = site.definition(atom, "qnn.dequantize")
-    if found is None or found.attrs.dtype != "float32" or _dtype(found.args[0]) not in BYTES:
+    if found is None or found.attrs.dtype != "float32" or element_type(found.args[0]) not in BYTES:
         return None
     parameters = _parameters(found)
     return None if parameters is None else (found.args[0], parameters)
@@ -76,23 +71,14 @@ def _flipped(site: Site, atom: Atom) -> Atom | None:
     return flip.args[0] if flip is not None and scalar_value(flip.args[1]) == 128 else None
 
 
-def _unsigned(site: Site, atom: Atom, parameters: _Parameters) -> tuple[Atom, _Parameters]:
-    """Bytes as uint8, and their parameters."""
-    if _dtype(atom) == "uint8":
-        return atom, parameters
-    bits = site.emit("reinterpret", atom, dtype="uint8")
-    shifted = site.emit("bitwise_xor", bits, Constant(np.array(128, np.uint8)))
-    return shifted, _Parameters(parameters.scale, parameters.zero_point + 128)
-
-
-def _result(site: Site) -> _Parameters | None:
+def _result(site: Site) -> Parameters | None:
     """Parameters of a quantisation to bytes, for a result of uint8: see `_given`."""
     found = _parameters(site)
     if found is None or site.attrs.dtype not in BYTES or site.attrs.precision != "float32":
         return None
-    if _dtype(site.args[0]) != "float32":
+    if element_type(site.args[0]) != "float32":
         return None
-    return found if site.attrs.dtype == "uint8" else _Parameters(found.scale, found.zero_point + 128)
+    return found if site.attrs.dtype == "uint8" else Parameters(found.scale, found.zero_point + 128)
 
 
 def _given(site: Site, unsigned: Atom) -> Atom:
@@ -141,7 +127,7 @@ def _quantize_again(site: Site) -> Atom | None:
     source, parameters = found
     if source.type == site.type and parameters == _parameters(site):
         return source
-    unsigned = _dtype(source) == "uint8"
+    unsigned = element_type(source) == "uint8"
     return _given(site, source) if unsigned and parameters == _result(site) else None
 
 
@@ -164,49 +150,26 @@ def _weights(site: Site, atom: Atom, axis: int = 0) -> tuple[np.ndarray, np.ndar
     found = site.definition(atom, "qnn.dequantize")
     if found is None or found.attrs.block_size or found.attrs.dtype != "float32":
         return None
-    values, scale, *zero = [_value(site, a) for a in found.args]
+    values, scale, *zero = [known_value(site, a) for a in found.args]
     if values is None or scale is None or values.dtype.name not in BYTES:
         return None
     if any(p is None or (p.size != 1 and found.attrs.axis != axis) for p in (scale, *zero)):
         return None
     points = 0 if not zero or zero[0] is None else zero[0].astype(np.int32)
-    integers = _signed_bytes(values, points, axis)
+    integers = signed_bytes(values, points, axis)
     return None if integers is None else (integers, np.asarray(scale, np.float32).reshape(-1))
-
-
-def _signed_bytes(values: np.ndarray, zero_points: np.ndarray | int, axis: int) -> np.ndarray | None:
-    """Integers less their zero points (one, or one for each index of an axis) as int8; None where they don't fit."""
-    points = np.asarray(zero_points, np.int32)
-    if points.size != 1:
-        points = points.reshape([-1 if a == axis else 1 for a in range(values.ndim)])
-    integers = values.astype(np.int32) - points.reshape(points.shape if points.size != 1 else ())
-    low, high = integer_range("int8")
-    if integers.size and not low <= integers.min() <= integers.max() <= high:
-        return None
-    return integers.astype(np.int8)
-
-
-def _value(site: Site, atom: Atom) -> np.ndarray | None:
-    """The value of a constant, or of the arithmetic on constants that converters leave behind."""
-    if isinstance(atom, Constant):
-        return atom.array
-    found = site.definition(atom, "cast", "multiply", "reshape", "subtract", "transpose")
-    values = [] if found is None else [_value(found, a) for a in found.args]
-    if found is None or any(v is None for v in values):
-        return None
-    return np.asarray(relay_op.get(found.op).reference(found.attrs, *values))
 
 
 def _bias_sums(site: Site, bias: Atom, unit: np.ndarray) -> np.ndarray | None:
     """A bias as a number of units; None where it is not known, or not a whole number."""
     found = site.definition(bias, "qnn.dequantize")
     if found is not None:
-        values, scale, *zero = [_value(site, a) for a in found.args]
+        values, scale, *zero = [known_value(site, a) for a in found.args]
         if values is None or scale is None or any(z is None or z.any() for z in zero):
             return None
         # The quantiser has computed the product of the scales itself, perhaps with another rounding.
         return values.astype(np.int64) if np.allclose(scale.reshape(-1), unit, rtol=1e-5, atol=0) else None
-    value = _value(site, bias)
+    value = known_value(site, bias)
     if value is None:
         return None
     exact = value.astype(np.float64) / unit
@@ -218,11 +181,11 @@ def _bias_sums(site: Site, bias: Atom, unit: np.ndarray) -> np.ndarray | None:
 def _conv(site: Site) -> Atom | None:
     """conv(dequantize(q), dequantize(p)[, b]) -> float(qnn.conv(q, p, b)) * (s t)."""
     if site.attrs.out_dtype is not None:
-        return _integer_conv(site)
+        return integer_conv(site)
     data, weights = _bytes(site, site.args[0]), _weights(site, site.args[1])
     if data is None or weights is None:
         return None
-    source, parameters = _unsigned(site, *data)
+    source, parameters = as_unsigned(site, *data)
     integers, scales = weights
     unit = (np.float32(parameters.scale) * scales).astype(np.float32)
     channels = len(integers)
@@ -251,12 +214,12 @@ def _conv(site: Site) -> Atom | None:
 def _matmul(site: Site) -> Atom | None:
     """matmul(dequantize(q), dequantize(p)) -> float(dense(q, p)) * (s t)."""
     if site.attrs.out_dtype is not None:
-        return _integer_matmul(site)
+        return integer_matmul(site)
     transposed = site.attrs.transpose_b
     data, weights = _bytes(site, site.args[0]), _weights(site, site.args[1], axis=0 if transposed else 1)
-    if data is None or weights is None or not _is_dense(site, weights[0]):
+    if data is None or weights is None or not is_dense(site, weights[0]):
         return None
-    source, parameters = _unsigned(site, *data)
+    source, parameters = as_unsigned(site, *data)
     integers, scales = weights
     if not transposed:
         integers = np.ascontiguousarray(integers.T)
@@ -264,12 +227,6 @@ def _matmul(site: Site) -> Atom | None:
     sums = site.emit("nn.dense", source, Constant(integers), Constant(folded), out_dtype="int32")
     unit = (np.float32(parameters.scale) * scales).astype(np.float32)
     return _scaled(site, sums, np.ascontiguousarray(np.broadcast_to(unit, (len(integers),))))
-
-
-def _is_dense(site: Site, weights: np.ndarray) -> bool:
-    """One matrix of weights for rows that lie one behind the other."""
-    left = site.args[0].type
-    return weights.ndim == 2 and not site.attrs.transpose_a and isinstance(left, TensorType) and left.rank >= 2
 
 
 def _dense_bias(site: Site) -> Atom | None:
@@ -291,70 +248,6 @@ def _dense_bias(site: Site) -> Atom | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Integers:
-    """Operands of a product in int32: bytes, their zero point as far as it is known, else as a value; weights."""
-
-    source: Atom
-    zero_point: int
-    point: Atom | None
-    weights: np.ndarray
-
-
-def _integers(site: Site) -> _Integers | None:
-    """Those of a product of q - z with constants."""
-    weights, centred = _value(site, site.args[1]), site.definition(site.args[0], "subtract")
-    data, zero = site.args[0], None
-    if centred is not None:
-        parts = [site.definition(a, "cast") for a in centred.args]
-        zero = centred.args[1] if parts[1] is None else parts[1].args[0]
-        data = data if parts[0] is None else parts[0].args[0]
-    if weights is None or _dtype(data) not in BYTES or site.attrs.out_dtype != "int32":
-        return None
-    if zero is not None and (not isinstance(zero.type, TensorType) or zero.type.size != 1):
-        return None
-    integers = _signed_bytes(weights, 0, 0)
-    if integers is None:
-        return None
-    source, shift = _unsigned(site, data, _Parameters(1.0, 0))
-    known = None if zero is None else _value(site, zero)
-    fixed = shift.zero_point + (0 if known is None else int(np.asarray(known).reshape(())))
-    return _Integers(source, fixed, zero if known is None else None, integers)
-
-
-def _less_zero_point(site: Site, sums: Atom, found: _Integers, weights: np.ndarray) -> Atom:
-    """Sums of products of q, for output channels of the weights' first axis, less those of a zero point."""
-    if found.point is None:
-        return sums
-    totals = weights.reshape(len(weights), -1).astype(np.int32).sum(1, dtype=np.int32)
-    spread = Constant(totals.reshape(-1, *[1] * (weights.ndim - 2)))
-    point = site.emit("reshape", site.emit("cast", found.point, dtype="int32"), shape=())
-    return site.emit("subtract", sums, site.emit("multiply", spread, point))
-
-
-def _integer_matmul(site: Site) -> Atom | None:
-    """matmul(q - z, p - y) in int32 -> dense(q, p) - z * (sums of p), where z may be known at run time only."""
-    found = _integers(site)
-    if found is None or not _is_dense(site, found.weights):
-        return None
-    weights = found.weights if site.attrs.transpose_b else np.ascontiguousarray(found.weights.T)
-    folded = fold_zero_point(np.zeros(len(weights), np.int64), weights, found.zero_point)
-    sums = site.emit("nn.dense", found.source, Constant(weights), Constant(folded), out_dtype="int32")
-    return _less_zero_point(site, sums, found, weights)
-
-
-def _integer_conv(site: Site) -> Atom | None:
-    """conv(q - z, p - y) in int32 -> qnn.conv(q, p) - z * (sums of p); padded only where z is known."""
-    found = _integers(site)
-    if found is None or len(site.args) != 2 or (found.point is not None and any(site.attrs.padding)):
-        return None
-    folded = fold_zero_point(np.zeros(len(found.weights), np.int64), found.weights, found.zero_point)
-    attrs = {name: site.attrs[name] for name in ("strides", "padding", "dilations", "groups")}
-    arguments = [found.source, Constant(found.weights), Constant(folded)]
-    sums = site.emit("qnn.conv", *arguments, **attrs, zero_point=found.zero_point)
-    return _less_zero_point(site, sums, found, found.weights)
-
-
 def _scaled(site: Site, sums: Atom, unit: np.ndarray) -> Atom:
     return site.emit("multiply", site.emit("cast", sums, dtype="float32"), Constant(unit))
 
@@ -374,7 +267,7 @@ def _bounded(site: Site) -> tuple[Atom, float, float]:
         value = bound.args[0]
 
 
-def _integer_bounds(found: _Parameters, low: float, high: float) -> dict[str, int]:
+def _integer_bounds(found: Parameters, low: float, high: float) -> dict[str, int]:
     """Bounds of the uint8 result: rounding is monotone, so that clipping before it and behind it is the same."""
     scale = np.float32(found.scale)
     bounds = [np.clip(np.rint(np.float32(b) / scale) + found.zero_point, 0, 255) for b in (low, high)]
@@ -391,7 +284,7 @@ def _requantize(site: Site) -> Atom | None:
     if product is None or site.uses(value) != 1 or low > high:
         return None
     sums, factor = site.definition(product.args[0], "cast"), product.args[1]
-    if sums is None or not isinstance(factor, Constant) or _dtype(sums.args[0]) != "int32":
+    if sums is None or not isinstance(factor, Constant) or element_type(sums.args[0]) != "int32":
         return None
     if site.definition(sums.args[0], "qnn.conv", "nn.dense") is None:
         return None

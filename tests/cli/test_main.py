@@ -117,3 +117,10 @@ def test_a_reader_that_leaves_early() -> None:
     done = subprocess.run([sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, check=False)
     os.close(writing)
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("module", ["onnxc", "onnxc.cli"])
+def test_python_module(module: str) -> None:
+    command = [sys.executable, "-m", module, "targets"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "cortex-m4" in result.stdout

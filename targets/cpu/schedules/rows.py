@@ -46,7 +46,8 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     if not reductions or any(len(s.writes) != 1 for s in blocks) or not _is_store(blocks):
         return None
     rows = _rows(reductions[0])
-    if sum(b.is_output(sch, k) for k in b.all_blocks(sch)) != 1 or any(not _fits(s, rows) for s in blocks):
+    extents = [loops.known(a.dom.extent) for a in reductions[0].iter_vars[:rows]]
+    if sum(b.is_output(sch, k) for k in b.all_blocks(sch)) != 1 or any(not _fits(s, extents) for s in blocks):
         return None
     lanes = target.lanes(max(_bits(s) for s in blocks))
     stages = [_Stage.of(s, rows) for s in blocks]
@@ -57,7 +58,6 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     row = _Row(stages, length, lanes, vectors)
     if row.place() is None:
         return None
-    extents = [loops.known(a.dom.extent) for a in reductions[0].iter_vars[:rows]]
     return loops.with_body(sch.mod["main"], [loops.parallel(extents or [1], lambda *i: row.all(i[:rows]))], [])
 
 
@@ -82,11 +82,14 @@ def _rows(reduction: Any) -> int:
     return len(kept)
 
 
-def _fits(block: Any, rows: int) -> bool:
-    """Does a stage have the rows, and behind them only what is reduced, or the row's axes, or axes of size 1?"""
+def _fits(block: Any, extents: Sequence[Any]) -> bool:
+    """Does a stage have the rows, and behind them only what is reduced, or the row's axes, or axes of size 1?
+
+    One that repeats the result of a reduction along another axis has more rows than that.
+    """
     kept = [a for a in block.iter_vars if a.iter_type != tirx.IterVar.CommReduce]
-    over = _reduced(block)
-    if len(kept) < rows:
+    over, rows = _reduced(block), len(extents)
+    if len(kept) < rows or not all(_same(loops.known(a.dom.extent), e) for a, e in zip(kept, extents, strict=False)):
         return False
     if not over:
         return True
