@@ -242,12 +242,14 @@ def tune(
         )
     compiler = find_compiler(target, cc)
     model: CostModel = RankingModel(search.seed, options.jobs) if cost_model else NoModel()
-    trials = Database(database, create=True)
+    if database.exists():
+        Database(database)  # an error now, if it is something else
     module = optimize(source, target, options, name)
     check_types(module)
     workloads = extract(module, target, sizes or {})
     with open_executor(executor, options.jobs) as (workers, count):
         laboratory = ExecutorLaboratory(workers, count, target, compiler)
+        trials = Database(database, create=True)  # not before there is something to keep
         return Tuner(workloads, laboratory, trials, model, search, tell).run()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .. import op as relay_op
+from ..diagnostics import CompileError
 from ..kernel.compile import source_call
 from ..relay.dimension import evaluate, symbols
 from ..relay.expr import Call, Constant, Function, GlobalVar, Module, all_bindings
@@ -108,8 +109,20 @@ def extract(module: Module, target: Target, sizes: Mapping[str, int]) -> list[Wo
     target : Target
     sizes : mapping
         Values of symbols while kernels are measured.
+
+    Raises
+    ------
+    CompileError
+        There is a value for something that is no symbol of the model's inputs.
     """
-    sizes = {**typical_sizes(module.main), **sizes}
+    typical = typical_sizes(module.main)
+    unknown = sorted(set(sizes) - set(typical))
+    if unknown:
+        raise CompileError(
+            f"--size: the inputs have no open dimension named {', '.join(unknown)}",
+            expected=f"one of: {', '.join(typical) or 'none, all are static'}",
+        )
+    sizes = {**typical, **sizes}
     calls: defaultdict[str, list[Call]] = defaultdict(list)
     for binding in all_bindings(module.main):
         if isinstance(binding.value, Call) and isinstance(binding.value.op, GlobalVar):

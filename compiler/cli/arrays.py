@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..artifact.staging import staged
+from ..artifact.staging import check_writable, staged
 from ..diagnostics import CompileError
 from ..runtime_stub.library import TensorInfo
 
@@ -99,7 +99,9 @@ def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
         with loaded:
             return {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        if "pickle" in reason:  # numpy's advice for files of any other kind
+            reason = "the file is not in numpy's format, or holds Python objects"
         raise CompileError(
             f"--input {path}: {reason}", expected="a file written by numpy.save or numpy.savez"
         ) from error
@@ -149,8 +151,15 @@ def flatten(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
     return found
 
 
+def check_output(path: Path) -> None:
+    """Raise CompileError where `write_arrays` could not work: before the model is compiled and run."""
+    if path.is_dir():
+        raise CompileError(f"--output {path}: is a folder", expected="the name of a file, such as out.npz")
+    check_writable(path.parent)
+
+
 def write_arrays(path: Path, values: Mapping[str, Any]) -> None:
-    """Write an .npz file. numpy.savez would take some names for its own parameters."""
+    """Write an .npz file; its folder is made, if need be. numpy.savez would take some names for its own parameters."""
     arrays = flatten(values)
     with staged(path.parent) as stage, zipfile.ZipFile(stage / path.name, "w") as archive:
         for name, array in arrays.items():

@@ -35,7 +35,12 @@ _ELF = b"\x7fELF"
     metavar="FILE.npz|NAME=FILE.npy",
     help="Values of inputs; the others are random. May be repeated. Tensors of a sequence are NAME[0], NAME[1], ...",
 )
-@click.option("--output", type=click.Path(path_type=Path), metavar="FILE.npz", help="File for all outputs.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="File for all outputs; its folder is made, if need be.",
+)
 @dim_option
 @click.option("--repeat", type=click.IntRange(1), metavar="N", help="Run N times and print the latency.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of a run. Default: one a processor.")
@@ -67,8 +72,10 @@ def run_command(
     --dim says.
     """
     given = parse_dims(dims)
-    from .arrays import random_arrays, read_arrays, write_arrays
+    from .arrays import check_output, random_arrays, read_arrays, write_arrays
 
+    if output is not None:
+        check_output(output)
     library = _library(source)
     if library is None:
         from .. import api

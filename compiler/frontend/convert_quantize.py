@@ -128,9 +128,9 @@ def dequantized(
 
 def dynamically_quantized(node: Node, x: Atom) -> tuple[Atom, Atom, Atom]:
     """The tensor in uint8, its scale and its zero point, which follow from its range; that includes 0."""
-    axes = tuple(range(tensor_type(x).rank))
     zero = node.constant(0, "float32")
-    low, high = (node.call(op, x, axis=axes, keepdims=False) if axes else x for op in ("min", "max"))
+    flat = node.reshape(x, (tensor_type(x).size,))  # one long axis is read in whole vectors, whatever the axes' sizes
+    low, high = (node.call(op, flat, axis=(0,), keepdims=False) for op in ("min", "max"))
     low, high = node.call("minimum", low, zero), node.call("maximum", high, zero)
     step = node.call("divide", node.call("subtract", high, low), node.constant(255, "float32"))
     scale = node.call("where", node.call("equal", step, zero), node.constant(1, "float32"), step)

@@ -163,3 +163,12 @@ def test_what_is_not_installed(onnxc: Command, model: Path, tmp_path: Path, monk
 def test_a_missing_database_is_an_error(onnxc: Command, model: Path, tmp_path: Path) -> None:
     result = onnxc("compile", str(model), "-o", str(tmp_path / "m.so"), "--tuning-db", str(tmp_path / "missing"))
     assert result.code == 1 and "there is no tuning database" in result.err
+
+
+def test_errors_leave_nothing(onnxc: Command, model: Path, tmp_path: Path) -> None:
+    database = tmp_path / "t.sqlite"
+    assert "No such file" in tune(onnxc, tmp_path / "missing.onnx", database).err
+    assert "no open dimension named N" in tune(onnxc, model, database, "--size", "N=3").err
+    assert not database.exists()
+    database.write_text("no database" * 100)
+    assert "is no tuning database" in tune(onnxc, model, database).err
