@@ -27,7 +27,21 @@ _BOOL, _INDEX = TensorType((), "bool"), TensorType((), "int64")
 
 
 class _TypeChangesError(CompileError):
-    """What a loop carries is of another rank or element type in each iteration."""
+    """What a loop carries is of another rank or element type in each iteration.
+
+    Attributes
+    ----------
+    node : Node
+        The loop.
+    place : int
+        Which of the values.
+    found : Type
+        What the body gives.
+    """
+
+    def __init__(self, error: CompileError, node: Node, place: int, found: Type) -> None:
+        super().__init__(error.message, error.location, expected=error.expected)
+        self.node, self.place, self.found = node, place, found
 
 
 #: A loop of at most so many iterations may carry values whose rank changes: each iteration is code of its own.
@@ -177,6 +191,7 @@ class _Attempt:
                 f"the body gives {len(self.body.carried)} values for {len(self.params)} that it takes",
                 expected="as many of each",
             )
+        self.body.carried = [self._like(p.type, a) for p, a in zip(self.params, self.body.carried, strict=True)]
         good = True
         always = isinstance(self.body.going_on, Constant) and bool(self.body.going_on.array.reshape(-1)[0])
         if not self.decides and not always:
@@ -184,6 +199,13 @@ class _Attempt:
         for place, (param, result) in enumerate(zip(self.params, self.body.carried, strict=True)):
             good = self._compare(place, param.type, result.type) and good
         return good
+
+    def _like(self, before: Type, after: Atom) -> Atom:
+        """A result; one element as the loop began with it: exporters give a scalar back as a list of one."""
+        found = after.type
+        if isinstance(before, TensorType) and isinstance(found, TensorType) and before.size == found.size == 1:
+            return self.inner.reshape(after, before.shape)
+        return after
 
     def _compare(self, place: int, before: Type, after: Type) -> bool:
         """Is what an iteration gives of the type that the next one takes?"""
@@ -199,11 +221,12 @@ class _Attempt:
         if joined is not None:
             self.plan.types[place] = joined
             return joined == before
-        raise _TypeChangesError(
+        error = CompileError(
             f"value {place} that the loop carries is {before} before an iteration, {after} after it",
             self.node.location,
             expected="one element type and rank, or a constant number of iterations, none of which ends the loop",
         )
+        raise _TypeChangesError(error, self.node, place, after)
 
     def finish(self, places: Places | None) -> list[Atom]:
         """Bind the loop."""
@@ -316,19 +339,27 @@ def convert_loop(node: Node) -> Any:
 
     limit = node.optional_input(0)
     count = None if limit is None else _known_count(node, limit)
-    key = graph_key(body, [str(a.type) for a in first])
     outputs = [_output(node, i) for i in (*moving, *range(len(first), kept))]
     bound: Dimension | Atom | None = limit if count is None else count
-    carried = [first[i] for i in moving]
     types = {place: _declared(body.input[i + 2]) for place, i in enumerate(moving) if _is_empty(first[i].type)}
     declared = {place: type_ for place, type_ in types.items() if type_ is not None}
-    try:
-        results = build_loop(node, key, bound, node.optional_input(1), carried, iterate, outputs, declared=declared)
-    except _TypeChangesError:
-        unrolled = _unrolled(node, body, first, count)
-        if unrolled is None:
-            raise
-        return unrolled
+    unread = {place for place, i in enumerate(moving) if names[i + 2] not in _names_in(body)}
+    while True:
+        key = graph_key(body, [str(a.type) for a in first])
+        carried = [first[i] for i in moving]
+        try:
+            results = build_loop(node, key, bound, node.optional_input(1), carried, iterate, outputs, declared=declared)
+            break
+        except _TypeChangesError as error:
+            found = error.found if error.node is node and error.place in unread else None
+            if isinstance(found, TensorType):
+                unread.remove(error.place)
+                first[moving[error.place]] = _begin_unread(node, found)
+                continue
+            unrolled = _unrolled(node, body, first, count)
+            if unrolled is None:
+                raise
+            return unrolled
     finals = dict(zip(moving, results, strict=False))
     return [*(finals.get(i, first[i]) for i in range(len(first))), *results[len(moving) :]]
 
@@ -366,6 +397,31 @@ def _unrolled(node: Node, body: onnx.GraphProto, first: Sequence[Atom], count: D
         if going_on is False:
             break
     return [*carried, *(kept[0] if len(kept) == 1 else node.call("concatenate", *kept, axis=0) for kept in rows)]
+
+
+def _names_in(graph: onnx.GraphProto) -> set[str]:
+    """Names of values that a graph reads, or the graphs inside of it."""
+    found = {output.name for output in graph.output}
+    for node in graph.node:
+        found |= set(node.input)
+        for attribute in node.attribute:
+            for inner in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
+                found |= _names_in(inner)
+    return found
+
+
+def _begin_unread(node: Node, found: TensorType) -> Atom:
+    """What a loop begins with in place of a value that its body does not read, and gives in another type.
+
+    PaddlePaddle's exporter carries what only the last iteration gives, and begins with a scalar of any value. Without
+    an iteration there is nothing to return: then the run ends.
+    """
+    start: Atom = node.constant(np.zeros([d if isinstance(d, int) else 1 for d in found.shape]), found.dtype)
+    limit, condition = node.optional_input(0), node.optional_input(1)
+    if limit is not None:
+        some = node.call("greater", scalar(node, limit), node.constant(0, "int64"))
+        start = node.call("assume", start, some, value=True)
+    return start if condition is None else node.call("assume", start, scalar(node, condition), value=True)
 
 
 def _is_empty(type_: Type) -> bool:
