@@ -13,8 +13,8 @@ import numpy as np
 
 from ..op.qnn_dense_blockwise import BITS, unpack_codes
 from ..relay.dimension import Dimension, product
-from ..relay.expr import Atom
-from .attention import dtype_of, part, shape_of
+from ..relay.expr import Atom, dtype_of, shape_of
+from .attention import part
 from .registry import Node, converter
 
 DOMAIN = "com.microsoft"

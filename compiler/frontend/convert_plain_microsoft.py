@@ -10,6 +10,7 @@ from ..op.base import normalize_axis
 from ..relay.dimension import product
 from ..relay.expr import Atom, dtype_of, shape_of
 from .attention import part
+from .convert_data_dependent import counted
 from .convert_fused_microsoft import activated, convert_fused_matmul, embedded
 from .convert_quantize import convert_as, dequantized, quantized
 from .registry import Node, converter
@@ -70,6 +71,13 @@ def convert_cdist(node: Node) -> Atom:
 @converter("Inverse", domain=DOMAIN)
 def convert_inverse(node: Node) -> Atom:
     return node.call("inverse", node.input(0))
+
+
+@converter("DynamicTimeWarping", domain=DOMAIN)
+def convert_dynamic_time_warping(node: Node) -> Any:
+    """The path of least cost through a matrix, which may stand in a batch of one."""
+    matrix = node.reshape(node.input(0), node.type(0).shape[-2:])
+    return counted(node, "dynamic_time_warping", [matrix], [lambda n: (2, n)])
 
 
 # Convolutions

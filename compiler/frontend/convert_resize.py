@@ -13,7 +13,7 @@ from ..op.base import INTEGERS
 from ..op.interpolation import cubic_weights, integer_limits, working_dtype
 from ..op.resize import SAME, Line
 from ..relay.dimension import Dim, Dimension, common_factor, lower_bound, maximum, minimum
-from ..relay.expr import Atom, Constant
+from ..relay.expr import Atom, Constant, shape_of
 from ..relay.types import TensorType
 from .convert_tensor import axes_of
 from .registry import Node, converter
@@ -289,7 +289,10 @@ def _cropped(node: Node, regions: Sequence[Region | None], nearest: str) -> Atom
         places = region.places()
         beyond = region.outside(places, axis, x.rank)
         outside = beyond if outside is None else node.call("logical_or", outside, beyond)
-        if mode == "nearest":
+        if region.dim == 1:  # all places have its element
+            shape = [region.size if a == axis else dim for a, dim in enumerate(shape_of(value))]
+            value = node.call("broadcast_to", value, shape=tuple(shape)) if region.size != 1 else value
+        elif mode == "nearest":
             value = region.nearest(value, places, axis, nearest)
         else:
             value = region.interpolated(value, places, axis, tables, wide)

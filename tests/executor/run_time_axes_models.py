@@ -94,6 +94,41 @@ AXES_MODELS = [
         ],
     ),
     SmallModel(
+        "spectra",
+        """(float[2, N, 3, 1] x, int64 length, int64 axis, float[2, M, 1] s, float[W] window, int64 step, int64 bins,
+            int64 rate) => (float[A, B, C, D] y, float[E, F, G, H] half, float[I, J, K, L] z, float[O, P, Q, R] back,
+            float[S, T, U, V] frames, float[BA, BB] mel) {
+            tiny = Constant<value_float = 0.001>()
+            h = Mul(x, tiny)
+            y = DFT(h, length, axis)
+            half = DFT<onesided = 1>(h, length, axis)
+            z = DFT(h, , axis)
+            back = DFT<inverse = 1>(z, , axis)
+            frames = STFT(s, step, window)
+            low = Constant<value_float = 20.0>()
+            high = Constant<value_float = 3000.0>()
+            mel = MelWeightMatrix(bins, length, rate, low, high)
+        }""",
+        feeds=[
+            {
+                "x": _floats(2, n, 3, 1),
+                "length": np.array(length, np.int64),
+                "axis": np.array(axis, np.int64),
+                "s": _floats(2, m, 1),
+                "window": np.hanning(width).astype(np.float32),
+                "step": np.array(step, np.int64),
+                "bins": np.array(bins, np.int64),
+                "rate": np.array(8000, np.int64),
+            }
+            for n, length, axis, m, width, step, bins in [
+                (5, 4, 1, 40, 16, 5, 3),
+                (67, 67, -3, 9, 9, 1, 1),
+                (12, 10, 2, 30, 7, 2, 12),
+            ]
+        ],
+        opset=20,
+    ),
+    SmallModel(
         "regions",
         """(float[1, 2, H, W] x, float[8] r, int64[4] s) => (float[A, B, C, D] y, float[E, F, G, I] z,
             float[J, K, L, M] w) {

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import helper, numpy_helper
 
 import onnxc
 from tests.cross.qemu import pack, unpack
@@ -89,3 +90,46 @@ def test_digits(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(DIGITS, providers=["CPUExecutionProvider"])
     (got,) = run(program, {"input": image})
     np.testing.assert_allclose(got, session.run(None, {"input": image})[0], rtol=1e-4, atol=1e-4)
+
+
+def _microsoft(node: onnx.NodeProto, arrays: Mapping[str, np.ndarray], inputs: set[str]) -> onnx.ModelProto:
+    """A model of one operator of com.microsoft, of which some arrays are inputs."""
+    kinds = helper.np_dtype_to_tensor_dtype
+    graph = helper.make_graph(
+        [node],
+        "microsoft",
+        [helper.make_tensor_value_info(n, kinds(a.dtype), a.shape) for n, a in arrays.items() if n in inputs],
+        [helper.make_empty_tensor_value_info(name) for name in node.output],
+        [numpy_helper.from_array(a, n) for n, a in arrays.items() if n not in inputs],
+    )
+    domains = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=domains, ir_version=8)
+
+
+def test_operators_of_onnx_runtime(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    floats: dict[str, np.ndarray] = {
+        "x": random.standard_normal((4, 3, 5)).astype(np.float32),
+        "b": random.standard_normal((1, 48)).astype(np.float32),
+        "scale": np.full(1, 0.01, np.float32),
+    }
+    codes: dict[str, np.ndarray] = {
+        n: random.integers(-90, 90, (1, k, 24)).astype(np.int8) for n, k in (("w", 5), ("r", 6))
+    }
+    names = ["x", "w", "r", "b", "lengths", "", "", "", "scale", "zero", "scale", "zero"]
+    more: dict[str, np.ndarray] = {"zero": np.zeros(1, np.int8), "lengths": np.array([4, 1, 3], np.int32)}
+    node = helper.make_node("DynamicQuantizeLSTM", names, ["y"], domain="com.microsoft", hidden_size=6)
+    lstm = _microsoft(node, {**floats, **codes, **more}, {"x", "lengths"})
+    node = helper.make_node("Inverse", ["x"], ["y"], domain="com.microsoft")
+    inverse = _microsoft(node, {"x": random.standard_normal((2, 5, 5)).astype(np.float32)}, {"x"})
+    given = {"lstm": {"x": floats["x"], "lengths": more["lengths"]}}
+    given["inverse"] = {"x": random.standard_normal((2, 5, 5)).astype(np.float32)}
+    node = helper.make_node("DynamicTimeWarping", ["x"], ["y"], domain="com.microsoft")
+    warping = _microsoft(node, {"x": floats["x"][0]}, {"x"})
+    given["warping"] = {"x": floats["x"][0]}
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    for name, model in (("lstm", lstm), ("inverse", inverse), ("warping", warping)):
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        (got,) = run(build(model, name, tmp_path), given[name])
+        np.testing.assert_allclose(got, session.run(None, given[name])[0], rtol=1e-4, atol=1e-4, err_msg=name)

@@ -70,6 +70,11 @@ def test_inverses() -> None:
     check("Inverse", [np.array([[0, 2], [4, 0]], np.float64)], compiled=True)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (6, 4), (1, 3, 9), (5, 1)])
+def test_path_of_least_cost(shape: tuple[int, ...]) -> None:
+    check("DynamicTimeWarping", [floats(*shape)], compiled=len(shape) == 3)
+
+
 @pytest.mark.parametrize("activation", ["", *ACTIVATIONS])
 def test_fused_matmul_with_an_activation(activation: str) -> None:
     a, b, numbers = floats(3, 4), floats(5, 4), list(ACTIVATIONS.get(activation, {}).values())
