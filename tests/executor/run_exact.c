@@ -58,6 +58,7 @@ int main(int argc, char **argv) {
   int64_t symbols[16] = {0}, shapes[256];
   for (int32_t i = 0; i < model->num_inputs; ++i) {
     const onnxc_tensor_info *info = &model->inputs[i];
+    check(read_word(file) == ONNXC_TENSOR, "an input that is no tensor");
     check(read_word(file) == info->dtype.code && read_word(file) == info->dtype.bits, "an input of another type");
     check(read_word(file) == info->ndim, "an input of another rank");
     for (int32_t axis = 0; axis < info->ndim; ++axis) {
@@ -100,9 +101,9 @@ int main(int argc, char **argv) {
     const int is_value = info->form == ONNXC_VALUE;
     const int64_t *own = is_value ? values[i].shape : shape;
     const size_t size = bytes_of(info, own);
-    const int64_t head[3] = {info->dtype.code, info->dtype.bits, info->ndim}, bytes = (int64_t)size;
+    const int64_t head[4] = {ONNXC_TENSOR, info->dtype.code, info->dtype.bits, info->ndim}, bytes = (int64_t)size;
     static const char zeros[8];
-    fwrite(head, 8, 3, file);
+    fwrite(head, 8, 4, file);
     if (info->ndim > 0) fwrite(own, 8, (size_t)info->ndim, file);
     fwrite(&bytes, 8, 1, file);
     if (size > 0) fwrite(is_value ? values[i].data : outputs[i], 1, size, file);
