@@ -18,6 +18,11 @@ static size_t bytes_of(DLDataType type, int32_t ndim, const int64_t *shape) {
   return ((size_t)elements_of(ndim, shape) * type.bits + 7u) / 8u;
 }
 
+/* How many dimensions output_shapes gives for an output: those of sequences and optional values stand in themselves. */
+static size_t dimensions_of(const onnxc_tensor_info *info) {
+  return info->form == ONNXC_TENSOR || info->form == ONNXC_VALUE ? (size_t)info->ndim : 0;
+}
+
 /* ------------------------------------------------------------------------------------------------ reading */
 
 /* The elements at a place of a file, which holds the sizes of strings before their bytes. */
@@ -135,7 +140,7 @@ static void write_outputs(writer *file, const onnxc_model *model, void *const *o
       }
       write_value(file, info->dtype, &value);
     }
-    shape += info->ndim > 0 ? info->ndim : 0;
+    shape += dimensions_of(info);
   }
 }
 
@@ -182,7 +187,7 @@ onnxc_status run_model(const onnxc_model *model, const char *inputs_path, const 
   }
 
   size_t dimensions = 0;
-  for (size_t i = 0; i < outputs; ++i) dimensions += model->outputs[i].ndim > 0 ? (size_t)model->outputs[i].ndim : 0;
+  for (size_t i = 0; i < outputs; ++i) dimensions += dimensions_of(&model->outputs[i]);
   int64_t *symbols = allocate(((size_t)model->num_symbols + 1) * sizeof(*symbols));
   int64_t *shapes = allocate((dimensions + 1) * sizeof(*shapes));
   if (plain) {
@@ -209,7 +214,7 @@ onnxc_status run_model(const onnxc_model *model, const char *inputs_path, const 
       plain = 0;
       made[i] = &values[inputs + i];
     }
-    shape += info->ndim > 0 ? info->ndim : 0;
+    shape += dimensions_of(info);
   }
 
   onnxc_context context = {.weights = weights, .weights_size = weights_size, .parallel = parallel};
