@@ -157,7 +157,7 @@ int main(void) {
   onnxc_value values[4] = {{0}};
   const found_inputs inputs = {.x = x};
   const found_outputs outputs = {&values[0], &values[1], &values[2], &values[3]};
-  for (int64_t n = 0; n <= FOUND_N_BOUND + 1; ++n) {
+  for (int64_t n = -1; n <= FOUND_N_BOUND + 1; ++n) {
     for (int64_t i = 0; i < FOUND_INPUT_X_MAX_SIZE; ++i) x[i] = (float)(i % 3);
     const found_symbols symbols = {.N = n};
     memset(arena, 0xFF, sizeof arena);
@@ -184,8 +184,8 @@ def test_static_arena(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     refused = 3  # ONNXC_ERROR_SHAPE
-    assert [int(line.split()[0]) for line in lines[:-1]] == [refused, 0, 0, 0, 0, 0, refused]
-    assert [int(line.split()[1]) for line in lines[1:-2]] == [2, 5, 8, 10, 13]
+    assert [int(line.split()[0]) for line in lines[:-1]] == [refused, 0, 0, 0, 0, 0, 0, refused]
+    assert [int(line.split()[1]) for line in lines[1:-2]] == [0, 2, 5, 8, 10, 13]
     assert lines[-1] == "1"
 
 
