@@ -47,10 +47,10 @@ Made by `python -m tests.support` from lists of test results, never by hand. Wha
 Below, a row is a version of an operator. It has the types that pass on x86, with the name of the type variable where
 there are several; `bfloat16 float16 32 64` are four of them. After "not:" stand types that the schema allows and that
 have not passed: they fail, or no oracle knows them. The columns of the other families say "all", or which of the
-types of x86 have not passed there. `int8*` means sequences, `int8?` optional values. The number of cases of the onnx
-package that contain the operator, on x86, arm (aarch64) and microcontrollers (Cortex-M4), stands behind its name; a
-plus says that tests of our own run it, too. com.microsoft has no schemas to sweep, so its table says which types our
-own tests run.
+types of x86 have not passed there; "-" is a version that has not been run there yet, or none of whose types passes.
+`int8*` means sequences, `int8?` optional values. The number of cases of the onnx package that contain the operator,
+on x86, arm (aarch64) and microcontrollers (Cortex-M4), stands behind its name; a plus says that tests of our own run
+it, too. com.microsoft has no schemas to sweep, so its table says which types our own tests run.
 """
 
 
