@@ -304,7 +304,7 @@ def _bounds(dim: Dim, known: Greatest) -> tuple[float, float]:
             part = _interval_product(part, factor_bounds)
         low, high = low + part[0], high + part[1]
     compound = dict.fromkeys(a for m in dim.terms for a in m if a.kind in ("max", "//"))
-    for atom in compound if len(compound) <= _MOST_ATOMS else ():
+    for atom in compound if len(compound) <= _MOST_ATOMS and len(dim.terms) <= _MOST_TERMS else ():
         below, above = _maximum_bounds(dim, atom) if atom.kind == "max" else _quotient_bounds(dim, atom)
         low, high = max(low, below), min(high, above)
     return low, high
@@ -326,6 +326,8 @@ def _factors(monomial: Monomial, known: Greatest) -> list[tuple[float, float]]:
 
 #: Maxima and quotients that `bounds` looks into together: the time triples with each.
 _MOST_ATOMS = 5
+#: Terms of a sum into which `bounds` looks so: products of such sums, numbers of elements, have hundreds.
+_MOST_TERMS = 12
 
 
 def _maximum_bounds(dim: Dim, atom: Atom) -> tuple[float, float]:
