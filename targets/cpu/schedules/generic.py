@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from onnxc.kernel.knobs import Knobs
@@ -32,9 +34,10 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any:
     for block in b.all_blocks(sch):
         if not b.is_reduction(sch, block) and not b.feeding_reduction(sch, block):
             schedule_elementwise(sch, block)
+    pixels = cache(lambda: int(knobs.choose("generic.pixels", PIXELS, 2)))  # a kernel may have several reductions
     for block in b.all_blocks(sch):
         if b.is_reduction(sch, block):
-            schedule_reduction(sch, block, row_tile, knobs)
+            schedule_reduction(sch, block, row_tile, pixels)
     return sch.mod["main"]
 
 
@@ -71,7 +74,7 @@ def _enough_tasks(sch: Any, loops: list[Any]) -> int:
     return len(loops)
 
 
-def schedule_reduction(sch: Any, block: Any, row_tile: int, knobs: Knobs) -> None:
+def schedule_reduction(sch: Any, block: Any, row_tile: int, pixels: Callable[[], int]) -> None:
     """Accumulate a row of results at a time where the last axis is contiguous in memory, else one result.
 
     The sums live in a local array, and what follows elementwise is done on it at once.
@@ -98,7 +101,7 @@ def schedule_reduction(sch: Any, block: Any, row_tile: int, knobs: Knobs) -> Non
             tile, _ = sch.split(last, [None, b.divisor(length, row_tile)])
             outer.append(tile)
         elif length in BLOCKS and outer:
-            together = _pixels(sch, outer, knobs)
+            together = _pixels(sch, outer, pixels)
     if outer:
         sch.compute_at(block, b.parallel(sch, outer), preserve_unit_loops=False)
     spatial, reduced = b.inner_loops(sch, block)
@@ -110,15 +113,15 @@ def schedule_reduction(sch: Any, block: Any, row_tile: int, knobs: Knobs) -> Non
     b.decompose(sch, block)
 
 
-def _pixels(sch: Any, outer: list[Any], knobs: Knobs) -> int:
+def _pixels(sch: Any, outer: list[Any], most: Callable[[], int]) -> int:
     """How many neighbours accumulate their blocks of channels together; they leave the outer loops.
 
     Windows of a pooling overlap, and one block alone is a single vector that waits for each of its elements: on a Zen 4
     core a pooling of 64 channels of 112x112 pixels by 3x3 takes 53 us with two, 57 with four, 98 with one.
     """
     length = b.extent(sch, outer[-1])
-    options = tuple(n for n in PIXELS if length is not None and length % n == 0) or (1,)
-    together = int(knobs.choose("generic.pixels", options, 2 if 2 in options else 1))
+    possible = [n for n in PIXELS if length is not None and length % n == 0]
+    together = max((n for n in possible if n <= most()), default=1) if len(possible) > 1 else 1
     if together > 1:
         outer[-1], _ = sch.split(outer[-1], [None, together])
     return together
