@@ -38,8 +38,14 @@ def convert_if(node: Node) -> Any:
     found = [len(branch.results) for branch in branches]
     if found != [count, count]:
         raise node.error(f"{found[0]} and {found[1]} results of the branches", expected=f"{count}, as outputs")
-    if any(_ranks_differ(*(branch.results[index].type for branch in branches)) for index in range(count)):
-        return _each_with_what_follows(node) or _taken_on_trust(node)
+    differing = [i for i in range(count) if _ranks_differ(*(branch.results[i].type for branch in branches))]
+    if differing:
+        finished = _each_with_what_follows(node)
+        if finished is not None:
+            return finished
+        if not all(_has_one_element(branch.results[i].type) for branch in branches for i in differing):
+            return _taken_on_trust(node)
+        _give_one_rank(node, branches, differing)
     types = [_common_type(node, index, branches) for index in range(count)]
     name = node.proto.output[0] if count == 1 else f"{node.location.node}/both"
     type_ = types[0] if count == 1 else TupleType(tuple(types))
@@ -134,9 +140,28 @@ def _each_with_what_follows(node: Node) -> Finished | None:
     return Finished([value] if len(types) == 1 else [node.get_item(value, i) for i in range(len(types))])
 
 
+def _has_one_element(type_: Type) -> bool:
+    return isinstance(type_, TensorType) and type_.size == 1
+
+
+def _give_one_rank(node: Node, branches: Sequence[_Branch], differing: Sequence[int]) -> None:
+    """Reshape results of one element, such as flags, to what one of the branches gives: see choices.py."""
+    second = choices_of(node.builder.notes).choose(_key(node))
+    pattern, other = branches[second], branches[not second]
+    for index in differing:
+        type_ = pattern.results[index].type
+        assert isinstance(type_, TensorType)
+        inner = node.inside(other.builder)
+        other.results[index] = inner.call("reshape", other.results[index], shape=type_.shape)
+
+
+def _key(node: Node) -> str:
+    return f"{node.location.node} {tuple(node.proto.output)}"
+
+
 def _taken_on_trust(node: Node) -> list[Atom]:
     """The results of one branch, where the run takes that one: see choices.py."""
-    second = choices_of(node.builder.notes).choose(f"{node.location.node} {tuple(node.proto.output)}")
+    second = choices_of(node.builder.notes).choose(_key(node))
     inner = node.builder.child()
     results = node.convert_graph(node.graph_attr("else_branch" if second else "then_branch"), inner, {})
     node.builder.take_over(inner)

@@ -85,3 +85,27 @@ def test_loops_of_a_known_number_of_iterations_may_carry_values_of_changing_rank
         np.testing.assert_array_equal(model(feeds)["y"], X[None, None])
     with pytest.raises(onnxc.CompileError, match="a constant number of iterations"):
         onnxc.compile(parse(loop("Identity(n)")), jobs=1, level=1)
+
+
+def test_flags_of_a_loop_that_differ_in_rank_only() -> None:
+    """Exports of PaddlePaddle mix scalars and arrays of one element; both branches are taken here."""
+    text = """(int64 n) => (int64 y) {
+        go = Constant<value_int = 1>()
+        on = Cast<to = 9>(go)
+        zero = Constant<value_int = 0>()
+        y = Loop(n, on, zero) <body = inside (int64 i, bool c, int64 v) => (bool co, int64 w) {
+            two = Constant<value_int = 2>()
+            one = Constant<value_int = 1>()
+            r = Mod(i, two)
+            odd = Equal(r, one)
+            f = If(odd) <
+                then_branch = scalar () => (int64 a) { a = Constant<value_int = 10>() },
+                else_branch = vector () => (int64[1] b) { b = Constant<value_ints = [1]>() }
+            >
+            every = ReduceSum<keepdims = 0>(f)
+            w = Add(v, every)
+            co = Identity(c)
+        }>
+    }"""
+    with onnxc.compile(parse(text), jobs=1, level=1) as model:
+        assert model(np.array(5))["y"] == 1 + 10 + 1 + 10 + 1
