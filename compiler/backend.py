@@ -116,7 +116,7 @@ class CompiledModel(BackendRep):
             self._unranked += found
             return bool(found)
         if isinstance(error, RunTimeValueError):
-            found = list(error.inputs)
+            found = list(error.inputs) or _sizes(self._model)
         else:  # something must be known of a size that the run decides, such as whether it is 1
             names_size = any(map(is_run_time_symbol, re.findall(r"\w+", str(error))))
             found = _sizes(self._model) if names_size else []

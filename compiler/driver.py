@@ -23,7 +23,7 @@ from .autotune.laboratory import ExecutorLaboratory, open_executor
 from .autotune.records import Records
 from .autotune.tuner import Progress, Result, TuneOptions, Tuner
 from .autotune.workload import extract
-from .diagnostics import NOWHERE, CompileError, Location, located
+from .diagnostics import NOWHERE, CompileError, Location, RunTimeValueError, located
 from .executor.builder import build_program
 from .executor.names import C_TYPES, identifier, identifiers
 from .executor.program import Program
@@ -181,22 +181,20 @@ def compile_model(
 
 def _check_needs_no_system(program: Program, model: str, target: Target) -> None:
     """Refuse a model that takes memory from the system during its run."""
+    reason = f"and the target {target.name} has no system to take memory from"
+    remedy = "compile for a target with an operating system"
+    known = "sizes that are known, or bounded, before the run"
+    initializers = "make inputs that decide about sizes initializers, give bounds for symbolic dimensions (--bound)"
     if program.makes_text:
         found, expected = "its runs make strings", "strings that are inputs or constants"
-        remedy = ""
-    elif program.needs_heap or program.has_values:
-        found = "it has sequences or optional values"
-        if program.blocks:
-            found = f"{program.blocks} buffers have sizes that only the run knows"
-        expected = "sizes that are known, or bounded, before the run"
-        remedy = "make inputs that decide about sizes initializers, give bounds for symbolic dimensions (--bound), or "
-    else:
-        return
-    raise CompileError(
-        f"model '{model}': {found}, and the target {target.name} has no system to take memory from",
-        expected=expected,
-        remedy=f"{remedy}compile for a target with an operating system",
-    )
+        raise CompileError(f"model '{model}': {found}, {reason}", expected=expected, remedy=remedy)
+    if program.blocks:
+        found = f"{program.blocks} buffers have sizes that only the run knows"
+        message = f"model '{model}': {found}, {reason}"
+        raise RunTimeValueError(message, NOWHERE, inputs=(), expected=known, remedy=f"{initializers}, or {remedy}")
+    if program.needs_heap or program.has_values:
+        message = f"model '{model}': it has sequences or optional values, {reason}"
+        raise CompileError(message, expected=known, remedy=f"{initializers}, or {remedy}")
 
 
 def tune(

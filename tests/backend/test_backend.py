@@ -73,14 +73,20 @@ def test_inputs_decide_about_shapes_and_axes() -> None:
         np.testing.assert_array_equal(y, X.reshape(shape).sum(axis, keepdims=True))
 
 
+#: A convolution whose padding must be known.
+_PADDED = """<ir_version: 9, opset_import: ["" : 20, "com.microsoft" : 1]>
+model (float[1, 1, 3, 4] x, float[1, 1, 1, 1] w, %s) => (float[a, b, c, d] y) {
+    %s y = com.microsoft.ConvTransposeWithDynamicPads(x, w, pads)
+}"""
+
+
 def test_sizes_that_must_be_known_are_compiled_in() -> None:
-    text = "model (float[1, 9, 4] x, int64[2] shape, int64[2] block) => (float[a, b, c, d] y)"
-    prepared = onnxc.backend.prepare(model_of(f"{text} {{ y = Col2Im<strides = [3, 3]>(x, shape, block) }}"))
-    x = np.arange(36, dtype=np.float32).reshape(1, 9, 4)
-    (y,) = prepared.run([x, np.array([6, 6]), np.array([3, 3])])
-    np.testing.assert_array_equal(y[0, 0, :3, :3], x[0, :, 0].reshape(3, 3))
-    with pytest.raises(onnxc.InputError, match="no array for input block"):
-        prepared.run({"x": x, "shape": np.array([6, 6])})
+    prepared = onnxc.backend.prepare(onnx.parser.parse_model(_PADDED % ("int64[4] pads", "")))
+    x, w = np.arange(12, dtype=np.float32).reshape(1, 1, 3, 4), np.full((1, 1, 1, 1), 2, np.float32)
+    (y,) = prepared.run([x, w, np.array([1, 0, 0, 2])])
+    np.testing.assert_array_equal(y, 2 * x[:, :, 1:, :-2])
+    with pytest.raises(onnxc.InputError, match="no array for input pads"):
+        prepared.run({"x": x, "w": w})
 
 
 def test_scales_that_only_the_compiler_can_take_exactly_are_compiled_in() -> None:
@@ -105,11 +111,9 @@ def test_integers_of_4_bits_have_their_own_types() -> None:
 
 
 def test_the_compiler_names_the_inputs_that_must_be_known() -> None:
-    blocks = "s = Concat<axis = 0>(a, b) t = Add(s, s)"
-    inputs = "float[1, 36, 4] x, int64[1] a, int64[1] b, int64[2] shape"
-    text = f"model ({inputs}) => (y) {{ {blocks} y = Col2Im(x, shape, t) }}"
+    text = _PADDED % ("int64[2] a, int64[2] b", "s = Concat<axis = 0>(a, b) pads = Add(s, s)")
     with pytest.raises(onnxc.CompileError, match=r"make the model's input 'a', 'b' an initializer"):
-        onnxc.compile(model_of(text))
+        onnxc.compile(onnx.parser.parse_model(text))
 
 
 def test_shapes_do_not_decide_about_shapes() -> None:
