@@ -295,7 +295,7 @@ static void judge_wait(pool *p, const loop *l, int64_t from, int64_t used, const
 static void await_worker(pool *p, const loop *l, member *m) {
   if (spin(&m->left, l->number, 1, p->spin)) return;
   const int64_t from = nanoseconds(), used = processor_time(m->thread);
-  atomic_store(&p->caller_sleeps, 1);
+  (void)atomic_exchange(&p->caller_sleeps, 1);
   pthread_mutex_lock(&p->mutex);
   while (atomic_load(&m->left) != l->number) pthread_cond_wait(&p->done, &p->mutex);
   pthread_mutex_unlock(&p->mutex);
@@ -303,13 +303,17 @@ static void await_worker(pool *p, const loop *l, member *m) {
   judge_wait(p, l, from, used, m);
 }
 
-/* When nothing is left to take: let nobody in any more, and return when nobody is inside. */
+/* When nothing is left to take: let nobody in any more, and return when nobody is inside.
+ *
+ * Either the worker sees that the loop is over, or the caller that it is claimed: both write, then read what the other
+ * writes. These are exchanges, which are whole barriers everywhere: QEMU on x86 lets a store of C11's strongest order pass
+ * a later load of it (STLR and LDAR of 64-bit ARM), and a late worker then ran a piece of a loop that was over. */
 static void await_workers(pool *p, const loop *l) {
   int late = 0;
   for (int32_t i = 1; i < l->shares; ++i) {
     late |= atomic_load_explicit(&p->members[i].claimed, memory_order_acquire) != l->number;
   }
-  if (late) atomic_store(&p->open, 0);
+  if (late) (void)atomic_exchange(&p->open, 0);
   for (int32_t i = 1; i < l->shares; ++i) {
     member *m = &p->members[i];
     if (atomic_load(&m->claimed) == l->number) await_worker(p, l, m);
@@ -411,14 +415,14 @@ static void *worker(void *argument) {
     const uint64_t number = seen >> SHARES_BITS;
     const int32_t shares = (int32_t)(seen & ((1u << SHARES_BITS) - 1));
     if (self->index >= shares) continue;
-    atomic_store(&self->claimed, number);
+    (void)atomic_exchange(&self->claimed, number); /* see await_workers */
     if (atomic_load(&p->open) == number) {
       const int processor = this_processor();
       if (processor >= 0 && processor == p->processor) leave_processor(processor);
       const loop l = {p->task, p->arguments, number, p->count, shares, p->piece, p->brief, 0};
       take_part(p, &l, self->index);
     }
-    atomic_store(&self->left, number);
+    (void)atomic_exchange(&self->left, number);
     if (atomic_load(&p->caller_sleeps)) {
       pthread_mutex_lock(&p->mutex); /* the caller is either before its look at left, or waits */
       pthread_cond_signal(&p->done);
