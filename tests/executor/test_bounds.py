@@ -52,7 +52,7 @@ def test_all_models(name: str) -> None:
     model = BY_NAME[name]
     with onnxc.compile(model.proto(), jobs=1) as compiled:
         symbols = compiled.symbols
-    bounds = dict.fromkeys(symbols, 40)
+    bounds = dict.fromkeys(symbols, 72)
     with onnxc.compile(model.proto(), jobs=1, bounds=bounds) as compiled:
         assert compiled.bounds == bounds
         for inputs in model.runs():

@@ -136,7 +136,7 @@ CONVOLUTIONS = [
     Case("depthwise", _depthwise, _CONV * 3, {"N": (1, 2), "M": (1, 2, 9)}),
     Case("silu", _silu, _CONV, {"N": (1, 2), "M": (1, 8)}),
     Case("groups", lambda g: [g.conv(g.input(2, 32, 5, 7), 64, 3, 3, groups=2, padding=1)], _CONV),
-    Case("multiplier", lambda g: [g.conv(g.input("N", 8, 5, 5), 16, 3, 3, groups=8)], (), {"N": (1, 3)}),
+    Case("multiplier", lambda g: [g.conv(g.input("N", 24, 5, 5), 48, 3, 3, groups=24)], _CONV, {"N": (1, 3)}),
     Case(
         "unknown_weights",
         lambda g: [

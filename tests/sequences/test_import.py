@@ -105,7 +105,6 @@ def test_a_branch_that_cannot_be() -> None:
             "pieces of 0",
         ),
         ("(float[2] x) => (seq(float[2]) s) { s = Exp(x) }", "computed as .*, but declared as a sequence"),
-        ("(seq(int4[2]) s) => (seq(int4[2]) t) { t = Identity(s) }", "a sequence or an optional of int4"),
         (
             "(seq(float[2]) s) => (seq(float[2]) t) { t = SequenceMap(s) <body = b (float[2] p, float[2] q) "
             "=> (float[2] r) { r = Add(p, q) }> }",
