@@ -38,6 +38,9 @@ def trial(tile: int, seconds: float | None, **facts: Any) -> Trial:
         ([], None),
         ([trial(1, 1.0), trial(2, 0.3), trial(2, 0.9), trial(4, 0.5)], 4),  # the median of 2's times is more
         ([trial(1, 1.0), trial(2, None), trial(4, 0.9)], 4),
+        # Luck on a busy machine: the defaults were as fast once, or the others as slow.
+        ([trial(1, 1.0), trial(1, 1.4), trial(2, 0.99)], None),
+        ([trial(1, 1.0), trial(2, 0.2), trial(2, 1.1), trial(4, 0.9)], 4),
         # The own processor; else any is better than nothing.
         ([trial(1, 1.0), trial(2, 0.5), trial(4, 0.1, cpu="other"), trial(1, 0.2, cpu="other")], 2),
         ([trial(1, 1.0, cpu="other"), trial(2, 0.5, cpu="other")], 2),
