@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..diagnostics import CompileError
-from ..relay.dimension import product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .accumulate import widen
-from .base import FLOATS, CSource, FusionKind, Op, check_dtype, register, tensors
-from .c_source import PROLOGUE, Scalar, dimension_text, parameters
+from .base import CSource, FusionKind, Op, register
+from .square_matrix import matrix_source, square_matrices
 
 _TEXT = """\
 {prologue}{helpers}int32_t {symbol}({parameters}) {{
@@ -48,10 +46,7 @@ _TEXT = """\
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
-    (x,) = tensors("determinant", args, 1)
-    check_dtype("determinant", x.dtype, FLOATS)
-    if x.rank < 2 or x.shape[-1] != x.shape[-2]:
-        raise CompileError(f"the determinant of {x.shape}", expected="square matrices: two last dimensions that agree")
+    x = square_matrices("determinant", args)
     return TensorType(x.shape[:-2], x.dtype)
 
 
@@ -60,19 +55,8 @@ def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
 
 
 def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> CSource:
-    (x,) = args
-    scalar = Scalar(x.dtype, symbol)
-    text = _TEXT.format(
-        prologue=PROLOGUE,
-        helpers=scalar.helpers,
-        symbol=symbol,
-        parameters=parameters({"x": x}, {"y": results[0]}, attrs, "workspace"),
-        count=dimension_text(product(x.shape[:-2])),
-        n=dimension_text(x.shape[-1]),
-        load=scalar.load("x[i]"),
-        store=scalar.store(f"({scalar.arithmetic})result"),
-    )
-    return CSource(text, 8 * x.shape[-1] * x.shape[-1])
+    text = matrix_source(_TEXT, symbol, attrs, args, results, "x[i]", "result")
+    return CSource(text, 8 * args[0].shape[-1] * args[0].shape[-1])
 
 
 register(Op("determinant", FusionKind.OPAQUE, _relation, _reference, source=_source))

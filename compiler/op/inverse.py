@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..diagnostics import CompileError
-from ..relay.dimension import product
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .accumulate import widen
-from .base import FLOATS, CSource, FusionKind, Op, check_dtype, register, tensors
-from .c_source import PROLOGUE, Scalar, dimension_text, parameters
+from .base import CSource, FusionKind, Op, register
+from .square_matrix import matrix_source, square_matrices
 
 #: Rows are (matrix, unit matrix) at first, and (unit matrix, inverse) in the end.
 _TEXT = """\
@@ -49,11 +47,7 @@ _TEXT = """\
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
-    (x,) = tensors("inverse", args, 1)
-    check_dtype("inverse", x.dtype, FLOATS)
-    if x.rank < 2 or x.shape[-1] != x.shape[-2]:
-        raise CompileError(f"the inverse of {x.shape}", expected="square matrices: two last dimensions that agree")
-    return x
+    return square_matrices("inverse", args)
 
 
 def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
@@ -61,19 +55,8 @@ def _reference(attrs: Attrs, x: np.ndarray) -> np.ndarray:
 
 
 def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> CSource:
-    (x,) = args
-    scalar = Scalar(x.dtype, symbol)
-    text = _TEXT.format(
-        prologue=PROLOGUE,
-        helpers=scalar.helpers,
-        symbol=symbol,
-        parameters=parameters({"x": x}, {"y": results[0]}, attrs, "workspace"),
-        count=dimension_text(product(x.shape[:-2])),
-        n=dimension_text(x.shape[-1]),
-        load=scalar.load("x[i * n + j]"),
-        store=scalar.store(f"({scalar.arithmetic})m[i * width + n + j]"),
-    )
-    return CSource(text, 16 * x.shape[-1] * x.shape[-1])
+    text = matrix_source(_TEXT, symbol, attrs, args, results, "x[i * n + j]", "m[i * width + n + j]")
+    return CSource(text, 16 * args[0].shape[-1] * args[0].shape[-1])
 
 
 register(Op("inverse", FusionKind.OPAQUE, _relation, _reference, source=_source))
