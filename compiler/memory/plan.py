@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..relay.dimension import Atom, Dim, Dimension, evaluate, symbols
 
@@ -121,9 +122,18 @@ def _assign_slots(
 
 
 def _greatest(sizes: list[Dimension]) -> Dimension:
-    """The maximum of sizes, as an expression that nobody has tried to simplify."""
-    result = sizes[0]
-    for size in sizes[1:]:
+    """The maximum of sizes, of which none is negative: of multiples of one term the greatest, and nothing further is
+    simplified."""
+    kept: dict[Any, tuple[int, Dimension]] = {}
+    for size in sizes:
+        terms = size.terms if isinstance(size, Dim) else {(): size}
+        term, factor = next(iter(terms.items()))
+        if len(terms) > 1 or factor <= 0:
+            kept[size] = (0, size)
+        elif term not in kept or kept[term][0] < factor:
+            kept[term] = (factor, size)
+    result, *others = (size for _, size in kept.values())
+    for size in others:
         result = Dim({(Atom("max", left=result, right=size),): 1})
     return result
 

@@ -72,6 +72,15 @@ def test_symbolic_buffers_of_one_size_share_a_slot() -> None:
     assert plan(chain, 64).size == N * 128
 
 
+def test_of_multiples_of_one_term_the_greatest_counts() -> None:
+    chain = [Lifetime(size, 2 * i, 2 * i) for i, size in enumerate((N * 64, N * 256, N * 128))]
+    assert plan(chain, 64).size == N * 256
+    half = Lifetime((N + 1) // 2 * 192, 7, 7)
+    size = plan([*chain, half], 64).size
+    for n in (0, 1, 2, 5, 100):
+        assert evaluate(size, {"N": n}) == max(256 * n, (n + 1) // 2 * 192)
+
+
 def test_nothing_needs_nothing() -> None:
     assert plan([], 64).size == 0
 
