@@ -202,15 +202,18 @@ def _scaled_by_run(node: Node, x: TensorType, chosen: Sequence[int], index: int)
     sizes = node.call("assume", sizes, good, value=True)
     tops = node.call("where", whole, sizes, node.cast(count, "int64"))
     bottoms = node.call("where", whole, dims, node.constant(_DENOMINATOR, "int64"))
-    numbers = []
-    for values in (sizes, tops, bottoms):
-        read = node.builder.read_dimensions(values, location=node.location)
-        assert read is not None
-        numbers.append(list(read.reshape(-1)))
+    numbers = [_read(node, values) for values in (sizes, tops, bottoms)]
     axes = [_Axis(dim, dim, (1, 1)) for dim in x.shape]
     for axis, size, p, q in zip(chosen, *numbers, strict=True):
         axes[axis] = _Axis(x.shape[axis], size, (p, q))
     return axes
+
+
+def _read(node: Node, values: Atom) -> list[Dimension]:
+    """Dimensions whose values the run computes."""
+    read = node.builder.read_dimensions(values, location=node.location)
+    assert read is not None
+    return list(read.reshape(-1))
 
 
 def _sized(node: Node, x: TensorType, chosen: Sequence[int], sizes: Sequence[Dimension]) -> list[_Axis]:
@@ -248,11 +251,7 @@ def _sized_by_run(node: Node, x: TensorType, chosen: Sequence[int], policy: str)
     # dim * top / bottom, rounded, halves up
     doubled = node.call("add", node.call("multiply", node.call("add", dims, dims), top), bottom)
     found = node.call("divide", doubled, node.call("add", bottom, bottom))
-    numbers = []
-    for values in (found, top, bottom):
-        read = node.builder.read_dimensions(values, location=node.location)
-        assert read is not None
-        numbers.append(list(read.reshape(-1)))
+    numbers = [_read(node, values) for values in (found, top, bottom)]
     axes = [_Axis(dim, dim, (1, 1)) for dim in x.shape]
     for axis, size in zip(chosen, numbers[0], strict=True):
         axes[axis] = _Axis(x.shape[axis], size, (numbers[1][0], numbers[2][0]))
