@@ -53,16 +53,14 @@ def _cache(shared: int) -> dict[str, Sequence[int | str]]:
 
 
 _WIDTH = HEADS * SIZE
+#: Inputs whose keys and values are shared by two heads each; those of GroupQueryAttention.
+_SHARED = {"query": (1, "S", _WIDTH), "key": (1, "S", 2 * SIZE), "value": (1, "S", 2 * SIZE)}
+_GROUPED = {**_SHARED, **_cache(2), "lengths": (1,), "total": ()}
 _CASES = {
     "GroupQueryAttention": _node(
         "GroupQueryAttention",
         {
-            "query": (1, "S", _WIDTH),
-            "key": (1, "S", 2 * SIZE),
-            "value": (1, "S", 2 * SIZE),
-            **_cache(2),
-            "lengths": (1,),
-            "total": (),
+            **_GROUPED,
             "cosines": (64, SIZE // 2),
             "sines": (64, SIZE // 2),
         },
@@ -76,12 +74,7 @@ _CASES = {
     "GroupQueryAttention, bounded, with a sink": _node(
         "GroupQueryAttention",
         {
-            "query": (1, "S", _WIDTH),
-            "key": (1, "S", 2 * SIZE),
-            "value": (1, "S", 2 * SIZE),
-            **_cache(2),
-            "lengths": (1,),
-            "total": (),
+            **_GROUPED,
             **{f"_{n}": () for n in range(4)},
             "sink": (HEADS,),
         },
@@ -96,12 +89,7 @@ _CASES = {
     "GroupQueryAttention, smooth": _node(
         "GroupQueryAttention",
         {
-            "query": (1, "S", _WIDTH),
-            "key": (1, "S", 2 * SIZE),
-            "value": (1, "S", 2 * SIZE),
-            **_cache(2),
-            "lengths": (1,),
-            "total": (),
+            **_GROUPED,
         },
         3,
         MICROSOFT,
@@ -143,9 +131,7 @@ _CASES = {
     "Attention": _node(
         "Attention",
         {
-            "query": (1, "S", _WIDTH),
-            "key": (1, "S", 2 * SIZE),
-            "value": (1, "S", 2 * SIZE),
+            **_SHARED,
             "_mask": (),
             **_cache(2),
         },

@@ -1,4 +1,4 @@
-"""Write `compiler/frontend/unicode_scripts.py` from fontTools' copy of Unicode's Scripts.txt.
+"""Write the table in `compiler/frontend/unicode_scripts.py` anew from fontTools' copy of Unicode's Scripts.txt.
 
 pip install fonttools
 python -m tests.frontend.update_unicode_scripts
@@ -14,38 +14,9 @@ from pathlib import Path
 
 _TARGET = Path(__file__).parents[2] / "compiler" / "frontend" / "unicode_scripts.py"
 
-_HEAD = '''"""Characters of each of Unicode's scripts, which RE2 names as in \\\\p{{Greek}}.
-
-Made by tests/frontend/update_unicode_scripts.py from {source}, by way of fontTools {version} (MIT).
-Copyright 1991-2026 Unicode, Inc., under the Unicode License V3 (https://www.unicode.org/license.txt).
-"""
-
-from __future__ import annotations
-
-from functools import cache
-
-#: For each script its name, and its ranges: how many characters lie between one and the one before, then, behind a
-#: point, how many it has, if more than one; in hexadecimal digits.
-_RANGES = """\\
-{ranges}
-"""
-
-
-@cache
-def script_ranges() -> dict[str, tuple[tuple[int, int], ...]]:
-    """First and last characters of the ranges of each script, by its name."""
-    found: dict[str, tuple[tuple[int, int], ...]] = {{}}
-    for line in _RANGES.replace("\\n ", " ").splitlines():
-        name, *parts = line.split()
-        place, ranges = 0, []
-        for part in parts:
-            gap, _, count = part.partition(".")
-            first = place + int(gap, 16)
-            place = first + int(count or "1", 16)
-            ranges.append((first, place - 1))
-        found[name] = tuple(ranges)
-    return found
-'''
+#: What of that file is made here: which source, and the table.
+_SOURCE = re.compile(r"from Scripts-.*? \(MIT\)\.")
+_RANGES = re.compile(r'(?<=^_RANGES = """\\\n).*?(?=^"""$)', re.MULTILINE | re.DOTALL)
 
 
 def main() -> None:
@@ -65,7 +36,11 @@ def main() -> None:
             parts.append(f"{first - place:x}" + (f".{end - first:x}" if end - first > 1 else ""))
             place = end
         lines += textwrap.wrap(" ".join([name, *parts]), 118, subsequent_indent=" ")
-    _TARGET.write_text(_HEAD.format(source=source[0], version=version, ranges="\n".join(lines)))
+    text = _TARGET.read_text()
+    text, sources = _SOURCE.subn(f"from {source[0]}, by way of fontTools {version} (MIT).", text)
+    text, tables = _RANGES.subn("\n".join(lines) + "\n", text)
+    assert sources == tables == 1
+    _TARGET.write_text(text)
 
 
 if __name__ == "__main__":

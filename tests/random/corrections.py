@@ -317,22 +317,6 @@ CORRECTIONS: list[type[OpRun]] = [
     Scan,
 ]
 
-#: Operators for which the evaluator lets numpy choose a wider type than the schema says.
-PROMOTED = frozenset(
-    [
-        "ReduceSumSquare",
-        "LayerNormalization",
-        "Scaler",
-        "Normalizer",
-        "LinearRegressor",
-        "TreeEnsembleRegressor",
-        "LinearClassifier",
-        "TreeEnsembleClassifier",
-        "SVMRegressor",
-        "SVMClassifier",
-    ]
-)
-
 #: Operators that give floats whatever they are given, and that the evaluator runs on integers.
 IN_FLOATS = frozenset(
     [
@@ -346,6 +330,9 @@ IN_FLOATS = frozenset(
         "SVMClassifier",
     ]
 )
+
+#: Operators for which the evaluator lets numpy choose a wider type than the schema says.
+PROMOTED = IN_FLOATS | {"ReduceSumSquare", "LayerNormalization"}
 
 
 @cache
