@@ -34,7 +34,7 @@ from .children import IsolationError
 #: How candidates are measured: trials that were measured otherwise do not compare.
 METHOD = "as in the model"
 
-#: Seconds that the samples of one candidate take, in all; a slow kernel takes 7 calls at least.
+#: Seconds that the samples of one candidate take, in all; a slow kernel takes 9 calls at least.
 SAMPLING_SECONDS = 0.2
 
 #: Seconds after which a program that measures no kernel is stopped.

@@ -15,6 +15,7 @@ from ..kernel.knobs import Option
 from ..relay.expr import Function
 from ..target import Target
 from .database import Database, Trial, is_database, load_trials, read_lines
+from .measure import METHOD
 from .workload import workload_key
 
 #: Choices must be faster than the defaults by so much: less may be noise, and defaults get better with new versions.
@@ -55,10 +56,11 @@ class Records:
 def best_choices(trials: Sequence[Trial], cpu: str) -> dict[str, Option]:
     """The fastest choices among trials of one workload.
 
-    Times compare only on one machine: taken are those for the same processor if there are some, and of these the ones
-    of the machine with the most trials. Nothing is chosen that was not each time clearly faster than the defaults ever
-    were: on a busy machine the luckiest of a hundred candidates is not the fastest. Of resnet18's kernels on such a
-    machine, medians chose two that took 13 and 20 % longer than the defaults in the model.
+    Times compare only on one machine, and measured in one way: taken are those for the same processor if there are
+    some, of these those measured as today if there are some, and of these the ones of the machine with the most trials.
+    Nothing is chosen that was not each time clearly faster than the defaults ever were: on a busy machine the luckiest
+    of a hundred candidates is not the fastest. Of resnet18's kernels on such a machine, medians chose two that took 13
+    and 20 % longer than the defaults in the model.
     """
     measured = [t for t in trials if t.seconds is not None]
     chosen = _on_one_machine([t for t in measured if t.cpu == cpu] or measured)
@@ -84,11 +86,11 @@ def _seconds(trials: Iterable[Trial]) -> list[float]:
 
 
 def _on_one_machine(trials: Iterable[Trial]) -> list[Trial]:
-    """Those that measured something, on the machine with the most of them."""
+    """Those that measured something, as today if there are such, on the machine with the most of them."""
+    measured = [t for t in trials if t.seconds is not None]
     machines: defaultdict[str, list[Trial]] = defaultdict(list)
-    for trial in trials:
-        if trial.seconds is not None:
-            machines[trial.machine].append(trial)
+    for trial in [t for t in measured if t.tools.get("measured") == METHOD] or measured:
+        machines[trial.machine].append(trial)
     return max(machines.values(), key=len, default=[])
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from onnxc import targets
 from onnxc.autotune.database import Database, Trial, load_trials, write_lines
+from onnxc.autotune.measure import METHOD
 from onnxc.autotune.records import Records, best_choices, condensed
 from onnxc.autotune.workload import workload_key
 from onnxc.diagnostics import CompileError
@@ -20,6 +21,7 @@ from onnxc.transform.pipeline import PassContext, run_pipeline
 from tests.kernel.native import Graph
 
 HOST = targets.find("x86-64-v3")
+TODAY = {"measured": METHOD}
 
 
 def trial(tile: int, seconds: float | None, **facts: Any) -> Trial:
@@ -38,6 +40,8 @@ def trial(tile: int, seconds: float | None, **facts: Any) -> Trial:
         ([], None),
         ([trial(1, 1.0), trial(2, 0.3), trial(2, 0.9), trial(4, 0.5)], 4),  # the median of 2's times is more
         ([trial(1, 1.0), trial(2, None), trial(4, 0.9)], 4),
+        # Nor one way of measuring with another: today's counts.
+        ([trial(1, 1.0, tools=TODAY), trial(2, 0.5, tools=TODAY), trial(4, 0.1)], 2),
         # Luck on a busy machine: the defaults were as fast once, or the others as slow.
         ([trial(1, 1.0), trial(1, 1.4), trial(2, 0.99)], None),
         ([trial(1, 1.0), trial(2, 0.2), trial(2, 1.1), trial(4, 0.9)], 4),
