@@ -1,7 +1,7 @@
   const int64_t dim_N = symbols[0];
   const int64_t slot0 = 0;
-  const int64_t slot1 = slot0 + INT64_C(64) * onnxc_floor_div((onnxc_max(onnxc_max(INT64_C(1200) * dim_N, INT64_C(3328) * dim_N), INT64_C(832) * dim_N) + INT64_C(63)), INT64_C(64));
-  const int64_t slot2 = slot1 + INT64_C(64) * onnxc_floor_div((onnxc_max(onnxc_max(INT64_C(4096) * dim_N, INT64_C(3328) * dim_N), INT64_C(52) * dim_N) + INT64_C(63)), INT64_C(64));
+  const int64_t slot1 = slot0 + INT64_C(3328) * dim_N;
+  const int64_t slot2 = slot1 + INT64_C(4096) * dim_N;
   if (INT64_C(300) * dim_N > 0) RUN(call_convolutions_fused_pad_0(parallel, I(0), A(slot0), (int32_t)dim_N)); /* a */
   if (INT64_C(1024) * dim_N > 0) RUN(call_convolutions_fused_nn_conv_blocked_halo(parallel, A(slot0), W(0), W(1728), A(slot1), (int32_t)dim_N)); /* a */
   if (INT64_C(832) * dim_N > 0) RUN(call_convolutions_fused_layout_unblock_nn_relu(parallel, A(slot1), A(slot0), (int32_t)dim_N)); /* a */
