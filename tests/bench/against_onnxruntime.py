@@ -1,6 +1,7 @@
 """Whole models: onnxc beside ONNX Runtime, and OpenVINO where it is installed, in one process.
 
-    python -m tests.bench.against_onnxruntime [--threads 1,2] [--seconds 4] [--markdown FILE] [MODEL ...]
+    python -m tests.bench.against_onnxruntime [--threads 1,2] [--seconds 4] [--target host]
+        [--markdown FILE] [MODEL ...]
 
 Each model runs under one after the other in turns of some milliseconds, so that what else the machine does hits all of
 them; each turn begins with runs that do not count, until the threads of the one before sleep and the caches are its
@@ -56,13 +57,13 @@ class Row:
         return 2e-9 * self.multiply_adds / self.median("onnxc")
 
 
-def measure(bench: BenchCase, threads: Sequence[int], seconds: float) -> list[Row]:
+def measure(bench: BenchCase, threads: Sequence[int], seconds: float, target: str) -> list[Row]:
     """A model's rows, one for each number of threads."""
     model, feeds = bench.case.load(), bench.feeds()
     work = multiply_adds(model, feeds)
     rows = []
     for count in threads:
-        runs = {"onnxc": onnxc_run(model, feeds, count), "onnxruntime": onnxruntime_run(model, feeds, count)}
+        runs = {"onnxc": onnxc_run(model, feeds, count, target), "onnxruntime": onnxruntime_run(model, feeds, count)}
         other = openvino_run(model, feeds, count)
         if other is not None:
             runs["openvino"] = other
@@ -157,6 +158,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", help="words in the models' names; all by default")
     parser.add_argument("--threads", default="1,2", help="numbers of threads, with commas between them")
     parser.add_argument("--seconds", type=float, default=4, help="for each model, threads and competitor")
+    parser.add_argument("--target", default="host", help="what onnxc compiles for; others use all that this machine has")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     arguments = parser.parse_args()
     threads = [int(count) for count in arguments.threads.split(",")]
@@ -165,7 +167,7 @@ def main() -> None:
     print(_line(_HEAD))
     rows: list[Row] = []
     for bench in bench_cases(arguments.models):
-        for row in measure(bench, threads, arguments.seconds):
+        for row in measure(bench, threads, arguments.seconds, arguments.target):
             rows.append(row)
             print(_line(cells(row, peaks[row.threads])), flush=True)
     print("\n".join(means(rows)))

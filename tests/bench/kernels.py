@@ -1,6 +1,6 @@
 """The kernels of a model: what each takes, and how near it is to what the machine could do.
 
-    python -m tests.bench.kernels MODEL [--threads 1] [--runs 30] [--rounds 1] [--top 20]
+    python -m tests.bench.kernels MODEL [--threads 1] [--runs 30] [--rounds 1] [--top 20] [--target host]
 
 MODEL is an ONNX file, or words in the name of one in the catalogue. Prints the kernels, the slowest first: microseconds
 (the median of the runs, in the model's own run, so with caches as they are there), share of the model, calls, GFLOP/s
@@ -71,16 +71,17 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=1, help="so many times; each kernel's best counts")
     parser.add_argument("--top", type=int, help="so many kernels at most")
+    parser.add_argument("--target", default="host")
     options = parser.parse_args()
     name, proto, feeds = _load(options.model)
     peak = fma_peak(options.threads)
-    with onnxc.compile(proto, threads=options.threads) as plain:
+    with onnxc.compile(proto, options.target, threads=options.threads) as plain:
         times = []
         for _ in range(options.runs + 1):
             start = time.perf_counter()
             plain(feeds)
             times.append(time.perf_counter() - start)
-    with onnxc.compile(proto, threads=options.threads, profile=True) as model:
+    with onnxc.compile(proto, options.target, threads=options.threads, profile=True) as model:
         rounds = [measure_kernels(model, feeds, options.runs) for _ in range(options.rounds)]
     kernels = best_of(rounds)
     print(f"{name} on {machine_name()}, {options.threads} threads: FMA peak {peak:.1f} GFLOP/s")

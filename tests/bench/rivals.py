@@ -23,8 +23,8 @@ def session_run(session: onnxruntime.InferenceSession, feeds: Feeds) -> Run:
     return lambda: session.run(None, feeds)
 
 
-def onnxc_run(model: onnx.ModelProto, feeds: Feeds, threads: int) -> Run:
-    return model_run(onnxc.compile(model, threads=threads), feeds)
+def onnxc_run(model: onnx.ModelProto, feeds: Feeds, threads: int, target: str = "host") -> Run:
+    return model_run(onnxc.compile(model, target, threads=threads), feeds)
 
 
 def onnxruntime_run(model: onnx.ModelProto, feeds: Feeds, threads: int) -> Run:
