@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,7 +23,8 @@ from .autotune.database import Database
 from .autotune.laboratory import ExecutorLaboratory, open_executor
 from .autotune.records import Records
 from .autotune.tuner import Progress, Result, TuneOptions, Tuner
-from .autotune.workload import extract
+from .autotune.whole_model import WholeModel
+from .autotune.workload import extract, typical_sizes, workload_key
 from .diagnostics import NOWHERE, CompileError, Location, RunTimeValueError, located
 from .executor.builder import build_program
 from .executor.names import C_TYPES, identifier, identifiers
@@ -30,6 +32,7 @@ from .executor.program import Program
 from .frontend.importer import import_model
 from .kernel.compile_all import compile_kernels as compile_all
 from .kernel.kernel import Kernel
+from .kernel.knobs import Option
 from .op.custom import custom_of
 from .relay.dimension import Dim
 from .relay.expr import Call, Function, Module, all_bindings
@@ -160,11 +163,18 @@ def compile_model(
         The model is broken, or uses what is not supported.
     """
     module = optimize(source, target, options, name)
+    return compile_module(module, target, options, partial(options.records().choices, target=target))
+
+
+def compile_module(
+    module: Module, target: Target, options: Options, choose: Callable[[Function], Mapping[str, Option]]
+) -> Compiled:
+    """Optimised module -> program and kernels; `choose` says what to choose for a primitive function's knobs."""
     check_types(module)
     symbols = model_symbols(module.main)
     with located(Location(model=module.name)):
         bounds = bounds_of(symbols, options)
-        kernels = compile_kernels(module, target, options)
+        kernels = compile_kernels(module, target, options, choose)
         alignment = 64 if target.hosted else 16
         program = build_program(module, kernels, symbols, alignment, bounds, heap=target.hosted)
     if not target.hosted:
@@ -245,10 +255,39 @@ def tune(
     module = optimize(source, target, options, name)
     check_types(module)
     workloads = extract(module, target, sizes or {})
+    extent = {**typical_sizes(module.main), **(sizes or {})}
     with open_executor(executor, options.jobs) as (workers, count):
-        laboratory = ExecutorLaboratory(workers, count, target, compiler)
+        models = partial(build_models, module, target, options, cc, extent)
+        laboratory = ExecutorLaboratory(workers, count, target, compiler, models)
         trials = Database(database, create=True)  # not before there is something to keep
         return Tuner(workloads, laboratory, trials, model, search, tell).run()
+
+
+def build_models(
+    module: Module,
+    target: Target,
+    options: Options,
+    cc: str | None,
+    sizes: Mapping[str, int],
+    variants: Sequence[Mapping[str, Mapping[str, Option]]],
+) -> WholeModel:
+    """Build a model whose steps can be timed, once for each mapping of `Workload.key` to choices."""
+    options = replace(options, profile=True)
+
+    def choose(function: Function, variant: Mapping[str, Mapping[str, Option]]) -> Mapping[str, Option]:
+        return variant.get(workload_key(function, target), {})
+
+    libraries, workloads = [], {}
+    with tempfile.TemporaryDirectory(prefix="onnxc-tune-") as folder:
+        path = Path(folder) / "model.so"
+        for variant in variants:
+            compiled = compile_module(module, target, options, partial(choose, variant=variant))
+            package(compiled, "so", path, cc, external_weights=True, store=options.store())
+            libraries.append(path.read_bytes())
+            for function, kernel in zip(_primitives(module).values(), compiled.kernels, strict=True):
+                workloads[kernel.symbol] = workload_key(function, target)
+        weights = path.with_suffix(".weights")
+        return WholeModel(tuple(libraries), weights.read_bytes() if weights.exists() else b"", workloads, sizes)
 
 
 def check_types(module: Module) -> None:
@@ -325,20 +364,26 @@ def bounds_of(symbols: Sequence[str], options: Options) -> dict[str, int]:
     return {symbol: options.bounds[symbol] for symbol in symbols if symbol in options.bounds}
 
 
-def compile_kernels(module: Module, target: Target, options: Options) -> dict[str, Kernel]:
+def compile_kernels(
+    module: Module, target: Target, options: Options, choose: Callable[[Function], Mapping[str, Option]]
+) -> dict[str, Kernel]:
     """Compile every primitive function; name -> kernel."""
     prefix = identifier(module.name)
-    primitives = {n: f for n, f in module.functions.items() if f.is_primitive}
+    primitives = _primitives(module)
     symbols = (f"{prefix}_{s}" for s in identifiers(primitives))
     compiled = compile_all(
         dict(zip(symbols, primitives.values(), strict=True)),
         target,
         store=options.store(),
         jobs=options.jobs,
-        choose=partial(options.records().choices, target=target),
+        choose=choose,
         progress=lambda done, total: options.report("kernels", done, total),
     )
     return dict(zip(primitives, compiled.values(), strict=True))
+
+
+def _primitives(module: Module) -> dict[str, Function]:
+    return {name: function for name, function in module.functions.items() if function.is_primitive}
 
 
 def _operators(module: Module) -> set[str]:

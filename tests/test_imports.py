@@ -36,7 +36,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 #: The loader stands beside the tower: it imports nothing of onnxc, and whoever runs models may import it.
 LOADER = "runtime_stub"
-LOADS_MODELS = {"api", "cli", "backend", "artifact"}
+LOADS_MODELS = {"api", "cli", "backend", "autotune", "artifact"}
 
 #: What the loader needs: _cffi_backend is cffi's part without a parser of C; ml_dtypes only to name element types that
 #: numpy does not have, when it is there.

@@ -73,7 +73,8 @@ class Trial:
     machine : str
         The processor that it was measured on.
     tools : mapping
-        Versions of onnxc, of TVM, and of the C compiler; `measure.METHOD`.
+        Versions of onnxc, of TVM, and of the C compiler; as ``measured``, how: `measure.METHOD`, or
+        `whole_model.IN_MODEL`; then as ``run`` in which run of models, where alone times compare.
     features : mapping
         For cost models of later runs.
     created : str

@@ -6,7 +6,7 @@ cluster of machines of one kind. Batches are built first and measured then, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -16,12 +16,17 @@ from ..artifact.toolchain import Compiler
 from ..diagnostics import CompileError
 from ..target import Target
 from . import children, measure, tasks
+from .children import IsolationError
 from .measure import METHOD
 from .search import Search
-from .tasks import Candidate, Outcome, Proposal
+from .tasks import Candidate, Choices, Outcome, Proposal
+from .whole_model import WholeModel
 from .workload import Workload
 
 _T = TypeVar("_T")
+
+#: Builds a model once for each mapping of `Workload.key` to choices; what stands in none has its defaults.
+BuildModels = Callable[[Sequence[Mapping[str, Choices]]], WholeModel]
 
 #: Seconds that measuring a candidate may take: this many, or more for kernels whose defaults are slow.
 MEASURE_TIMEOUT = 5.0
@@ -46,6 +51,20 @@ class Laboratory(Protocol):
     def run(self, search: Search, candidates: Sequence[Candidate]) -> Iterator[tuple[Candidate, Outcome]]:
         """Build and measure; yields each candidate as soon as it is measured."""
 
+    def run_models(self, variants: Sequence[Mapping[str, Choices]], seconds: float) -> list[list[dict[str, float]]]:
+        """Build the whole model with each of these choices, and measure its kernels in its runs.
+
+        Returns
+        -------
+        list of list of dict
+            For each of some times: for each variant: seconds a call, by `Workload.key`.
+
+        Raises
+        ------
+        IsolationError
+            The model cannot be run.
+        """
+
     def peak(self) -> float:
         """Floating-point operations per second of one processor at best; 0 where unknown."""
 
@@ -61,9 +80,19 @@ class ExecutorLaboratory:
     target : Target
     compiler : Compiler
         Is called on the workers.
+    build_models : callable, optional
+        Without it, kernels are measured alone only.
     """
 
-    def __init__(self, executor: Executor, workers: int, target: Target, compiler: Compiler) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        workers: int,
+        target: Target,
+        compiler: Compiler,
+        build_models: BuildModels | None = None,
+    ) -> None:
+        self._build_models = build_models
         self._executor, self._workers, self._target, self._compiler = executor, workers, target, compiler
         self.tools: Mapping[str, str] = {
             "onnxc": _version("onnxc"),
@@ -95,6 +124,11 @@ class ExecutorLaboratory:
                 waiting[self._executor.submit(tasks.measure, program, workload.elsewhere, timeout)] = candidate
         for future in as_completed(waiting):
             yield waiting[future], future.result()
+
+    def run_models(self, variants: Sequence[Mapping[str, Choices]], seconds: float) -> list[list[dict[str, float]]]:
+        if self._build_models is None:
+            raise IsolationError("error", "there is no whole model")
+        return self._executor.submit(tasks.measure_whole_models, self._build_models(variants), seconds).result()
 
     def peak(self) -> float:
         return self._executor.submit(tasks.measure_peak, self._target, self._compiler).result()

@@ -172,7 +172,7 @@ def run_program(program: bytes, elsewhere: int, timeout: float) -> Times:
         path.write_bytes(program)
         path.chmod(0o700)
         limit = ceil(timeout) + 1  # it gives up by itself when we cannot stop it any more
-        with _alone():
+        with alone():
             output = _run([str(path), str(SAMPLING_SECONDS), str(min(elsewhere, most)), str(limit)], timeout)
     return read_report(output)
 
@@ -239,7 +239,7 @@ def _start(command: list[str]) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Keep others, also other tuners, from measuring on this machine."""
     path = Path(tempfile.gettempdir()) / f"onnxc-measure-{os.getuid()}.lock"
     with open(path, "w") as file:
@@ -264,7 +264,7 @@ def measure_peak(target: Target, compiler: Compiler, processors: int = 1, second
         (folder / "peak.c").write_text(f"#define VECTOR_BYTES {max(4, target.vector_bits // 8)}\n{source}")
         compiler.compile(folder, "peak.c", "peak.o", optimize="3")
         compiler.link_program(folder, ["peak.o"], "peak")
-        with _alone():
+        with alone():
             command = [str(folder / "peak"), str(seconds)]
             with ThreadPoolExecutor(processors) as threads:
                 outputs = list(threads.map(lambda _: _run(command, MEASURE_TIMEOUT), range(processors)))

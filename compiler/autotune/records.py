@@ -6,7 +6,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +16,11 @@ from ..relay.expr import Function
 from ..target import Target
 from .database import Database, Trial, is_database, load_trials, read_lines
 from .measure import METHOD
+from .whole_model import IN_MODEL
 from .workload import workload_key
+
+#: Ways of measuring, the one that is believed most first.
+_METHODS = (IN_MODEL, METHOD)
 
 #: Choices must be faster than the defaults by so much: less may be noise, and defaults get better with new versions.
 WORTH = 0.98
@@ -57,28 +61,58 @@ def best_choices(trials: Sequence[Trial], cpu: str) -> dict[str, Option]:
     """The fastest choices among trials of one workload.
 
     Times compare only on one machine, and measured in one way: taken are those for the same processor if there are
-    some, of these those measured as today if there are some, and of these the ones of the machine with the most trials.
-    Nothing is chosen that was not each time clearly faster than the defaults ever were: on a busy machine the luckiest
-    of a hundred candidates is not the fastest. Of resnet18's kernels on such a machine, medians chose two that took 13
-    and 20 % longer than the defaults in the model.
+    some, of these the ones measured in the model's own run if there are some, or else as today, and of these the ones
+    of the machine with the most trials. Nothing is chosen that was not each time clearly faster than the defaults: on a
+    busy machine the luckiest of a hundred candidates is not the fastest.
     """
-    measured = [t for t in trials if t.seconds is not None]
-    chosen = _on_one_machine([t for t in measured if t.cpu == cpu] or measured)
-    if not chosen:
-        return {}
+    chosen = _comparable(trials, cpu)
     best = _best_key(chosen)
     return {} if best is None else dict(next(t for t in chosen if t.key == best).choices)
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Seconds of a kernel in the model's own run: with its defaults, and with what `best_choices` says."""
+
+    default: float
+    best: float
+
+
+def verdict(trials: Sequence[Trial], cpu: str) -> Verdict | None:
+    """What was measured in the model's run; None where nothing was."""
+    chosen = [t for t in _comparable(trials, cpu) if t.tools.get("measured") == IN_MODEL]
+    if not chosen:
+        return None
+    default = statistics.median(_seconds(t for t in chosen if t.is_default))
+    best = _best_key(chosen)
+    return Verdict(default, default * (1.0 if best is None else max(_ratios(chosen)[best])))
+
+
+def _comparable(trials: Iterable[Trial], cpu: str) -> list[Trial]:
+    """Trials whose times compare."""
+    measured = [t for t in trials if t.seconds is not None]
+    return _on_one_machine([t for t in measured if t.cpu == cpu] or measured)
+
+
 def _best_key(trials: Sequence[Trial]) -> str | None:
-    """`Trial.key` of what is better than the defaults, on one machine."""
-    limit = WORTH * min(_seconds(t for t in trials if t.is_default), default=math.inf)
-    better = {key: seconds for key, seconds in median_times(trials).items() if _slowest(trials, key) <= limit}
+    """`Trial.key` of what is better than the defaults, among comparable trials."""
+    better = {key: statistics.median(values) for key, values in _ratios(trials).items() if max(values) <= WORTH}
     return min(better, key=lambda key: better[key], default=None)
 
 
-def _slowest(trials: Iterable[Trial], key: str) -> float:
-    return max(_seconds(t for t in trials if t.key == key))
+def _ratios(trials: Sequence[Trial]) -> dict[str, list[float]]:
+    """Times of choices beside the least of the defaults of their run of models; all measured alone are one run."""
+    defaults: dict[str, float] = {}
+    for trial in trials:
+        if trial.is_default and trial.seconds is not None:
+            run = trial.tools.get("run", "")
+            defaults[run] = min(trial.seconds, defaults.get(run, math.inf))
+    ratios: defaultdict[str, list[float]] = defaultdict(list)
+    for trial in trials:
+        run = trial.tools.get("run", "")
+        if not trial.is_default and trial.seconds is not None and run in defaults:
+            ratios[trial.key].append(trial.seconds / defaults[run])
+    return ratios
 
 
 def _seconds(trials: Iterable[Trial]) -> list[float]:
@@ -86,10 +120,11 @@ def _seconds(trials: Iterable[Trial]) -> list[float]:
 
 
 def _on_one_machine(trials: Iterable[Trial]) -> list[Trial]:
-    """Those that measured something, as today if there are such, on the machine with the most of them."""
+    """Those that measured something, in the most trusted way that there is, on the machine with the most of them."""
     measured = [t for t in trials if t.seconds is not None]
+    by_method = [[t for t in measured if t.tools.get("measured") == method] for method in _METHODS]
     machines: defaultdict[str, list[Trial]] = defaultdict(list)
-    for trial in [t for t in measured if t.tools.get("measured") == METHOD] or measured:
+    for trial in next(filter(None, by_method), measured):
         machines[trial.machine].append(trial)
     return max(machines.values(), key=len, default=[])
 
@@ -105,7 +140,7 @@ def median_times(trials: Iterable[Trial]) -> dict[str, float]:
 
 def condensed(trials: Iterable[Trial]) -> list[Trial]:
     """What `best_choices` needs: for each workload and processor the defaults and the best of one machine, one trial
-    each with the time that counts, the least of the defaults and the greatest of the others."""
+    each; the best's time is the one that counts, beside that of the defaults."""
     groups: defaultdict[tuple[str, str], list[Trial]] = defaultdict(list)
     for trial in trials:
         groups[trial.workload, trial.cpu].append(trial)
@@ -114,16 +149,23 @@ def condensed(trials: Iterable[Trial]) -> list[Trial]:
         group = _on_one_machine(every)
         if not group:
             continue
-        times = median_times(group)
-        best = _best_key(group) or min(times, key=lambda key: times[key])
-        wanted = [min((t.key for t in group if t.is_default), key=lambda key: times[key], default=best), best]
-        for key in dict.fromkeys(wanted):
-            same = [t for t in group if t.key == key]
-            trial = next((t for t in same if t.is_default), same[0])  # defaults may have been others before
-            counts = min(_seconds(same)) if trial.is_default else _slowest(group, key)
-            seconds = (float(f"{counts:.4g}"),)
-            result.append(replace(trial, warm=seconds, flushed=seconds, features={}))
+        default = next((t for t in group if t.is_default), None)
+        if default is None:  # nothing to compare with
+            continue
+        seconds = min(_seconds(t for t in group if t.is_default))
+        result.append(_alone(default, seconds))
+        best = _best_key(group)
+        if best is not None:
+            trial = next(t for t in group if t.key == best)
+            result.append(_alone(trial, seconds * max(_ratios(group)[best])))
     return result
+
+
+def _alone(trial: Trial, seconds: float) -> Trial:
+    """A trial with another time, and without what `best_choices` does not look at."""
+    rounded = (float(f"{seconds:.4g}"),)
+    tools = {name: value for name, value in trial.tools.items() if name != "run"}
+    return replace(trial, warm=rounded, flushed=rounded, tools=tools, features={})
 
 
 def _source(path: Path) -> Callable[[str], Sequence[Trial]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .cost_model import CostModel, Sample
 from .database import Trial, choices_text
-from .records import median_times
+from .records import Verdict, median_times
 from .tasks import Candidate, Proposal
 from .workload import Workload
 
@@ -44,6 +44,8 @@ class Search:
         All that was measured, in this run and in earlier ones.
     patience : int
         Trials without an improvement after which nothing more is expected.
+    verdict : Verdict or None
+        What the model's own run says, once it was asked.
     """
 
     workload: Workload
@@ -54,11 +56,17 @@ class Search:
     history: list[float] = field(default_factory=list)  # the best time after each trial
     default: Candidate | None = None
     barren: int = 0
+    verdict: Verdict | None = None
 
     @property
     def best(self) -> float:
         """Seconds of the fastest so far."""
         return self.history[-1] if self.history else math.inf
+
+    @property
+    def machine(self) -> str:
+        """The processor that measured the candidates."""
+        return next((t.machine for t in self.trials if t.machine), "")
 
     @property
     def best_choices(self) -> str:
@@ -69,6 +77,19 @@ class Search:
     def default_seconds(self) -> float:
         assert self.default is not None
         return median_times(self.trials).get(choices_text(self.default.choices), math.inf)
+
+    @property
+    def gain(self) -> Verdict:
+        """Seconds by default and at best: in the model if that is known, else measured alone."""
+        return self.verdict or Verdict(self.default_seconds, min(self.best, self.default_seconds))
+
+    def finalists(self, count: int, tolerance: float) -> list[Candidate]:
+        """The fastest that are no defaults, if they do not take more than the tolerance times as long as these."""
+        times = median_times(self.trials)
+        limit = tolerance * self.default_seconds
+        order = sorted((key for key in times if times[key] <= limit), key=lambda key: times[key])
+        found = [self.candidates[key] for key in order if key in self.candidates]
+        return [c for c in found if self.default is None or c.choices != self.default.choices][:count]
 
     @property
     def is_finished(self) -> bool:

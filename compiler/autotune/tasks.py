@@ -17,11 +17,14 @@ from ..target import Target
 from .children import IsolationError, isolated
 from .measure import Times, build_program, run_program
 from .measure import measure_peak as _measure_peak
+from .whole_model import WholeModel, measure_models
 from .workload import Workload
 
 #: Seconds for the schedules of some candidates, and for building one. Importing TVM is among them.
 DESCRIBE_TIMEOUT = 60.0
 BUILD_TIMEOUT = 60.0
+#: Seconds, beside those of measuring, for taking whole models over and for their slow runs.
+WHOLE_MODEL_TIMEOUT = 120.0
 
 Choices = Mapping[str, Option]
 
@@ -95,6 +98,17 @@ def measure(program: bytes, elsewhere: int, timeout: float) -> Outcome:
         return Outcome(run_program(program, elsewhere, timeout))
     except IsolationError as error:
         return Outcome(None, f"run {error.kind}", error.text)
+
+
+def measure_whole_models(whole: WholeModel, seconds: float) -> list[list[dict[str, float]]]:
+    """See `whole_model.measure_models`.
+
+    Raises
+    ------
+    IsolationError
+        A run failed, crashed or hung.
+    """
+    return isolated(measure_models, whole, seconds, timeout=WHOLE_MODEL_TIMEOUT + 3 * seconds)
 
 
 def measure_peak(target: Target, compiler: Compiler) -> float:

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 from ..diagnostics import CompileError
 from ..relay.printer import canonical_text
 from .allocation import next_search
+from .children import IsolationError
 from .cost_model import CostModel, Sample
 from .database import Database, Trial, choices_text, now
 from .laboratory import Laboratory
 from .measure import Times
-from .records import WORTH, median_times
+from .records import best_choices, median_times, verdict
 from .search import Search, samples_of
-from .tasks import Candidate, Outcome, Proposal
+from .tasks import Candidate, Choices, Outcome, Proposal
+from .whole_model import IN_MODEL
 from .workload import Workload
 
 #: Candidates that are measured between two looks at the cost model.
 BATCH = 8
-#: The fastest so many are measured again at the end: the luckiest of many measurements looks better than it is.
+#: The fastest so many of each kernel are measured again at the end, in the model.
 FINALISTS = 3
-#: The part of a time budget that this may take.
-CONFIRMATION = 0.2
+#: How much longer than the defaults they may take where they were measured alone.
+TOLERANCE = 1.02
+#: The part of a time budget that this may take, and how many seconds at most.
+CONFIRMATION, MOST_CONFIRMATION = 0.25, 180.0
+#: Seconds of a budget from which on there is time for more than one finalist of each kernel.
+MANY_FINALISTS = 120.0
+#: Seconds that models are measured, at least and at most.
+MODEL_SECONDS = (2.0, 12.0)
 
 
 @dataclass(frozen=True)
@@ -81,12 +89,27 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found: the searches, with all their trials; the processor's peak; was it stopped by the user?"""
+    """What a run found.
+
+    Attributes
+    ----------
+    searches : sequence of Search
+        With all their trials.
+    peak : float
+        Of the processor, in operations per second.
+    measured : int
+        Candidates of this run.
+    interrupted : bool
+        Was it stopped by the user?
+    doubt : str
+        Why the choices could not be confirmed in the model's own run; empty if they were.
+    """
 
     searches: Sequence[Search]
     peak: float
     measured: int
     interrupted: bool = False
+    doubt: str = ""
 
 
 class Tuner:
@@ -120,8 +143,8 @@ class Tuner:
         self._references: dict[str, Times] = {}
         self._start = time.monotonic()
         self._measured = 0
-        self._seconds_measuring = 0.0
         self._peak = 0.0
+        self._doubt = ""
 
     def run(self) -> Result:
         """Search. Ctrl-C ends it early; all that was measured is in the database."""
@@ -130,8 +153,13 @@ class Tuner:
             self._search()
             self._confirm()
         except KeyboardInterrupt:
-            return Result(self._searches, self._peak, self._measured, interrupted=True)
-        return Result(self._searches, self._peak, self._measured)
+            return self._result(interrupted=True)
+        return self._result()
+
+    def _result(self, interrupted: bool = False) -> Result:
+        for search in self._searches:
+            search.verdict = verdict(self._database.trials(search.workload.key), search.workload.target.cpu)
+        return Result(self._searches, self._peak, self._measured, interrupted, self._doubt)
 
     # The steps
 
@@ -192,20 +220,82 @@ class Tuner:
                 self._learn()
 
     def _confirm(self) -> None:
-        """Measure the fastest of each kernel again, beside the default, if that was not done before."""
-        budget = self._options.time_budget or math.inf
-        order = sorted(self._searches, key=lambda s: s.workload.count * (s.best - s.default_seconds))
-        for search in order:
-            if self._elapsed() >= budget:
-                return
-            times = median_times(search.trials)
-            counts = Counter(trial.key for trial in search.trials)
-            finalists = sorted(times, key=lambda key: times[key])[:FINALISTS]
-            again = [search.candidates[k] for k in finalists if counts[k] < 2 and k in search.candidates]
-            default = self._default(search)
-            others = [c for c in again if c.choices != default.choices]
-            if others:
-                self._measure(search, [*others, default])
+        """Measure the fastest of each kernel in the model's own run, and what is best there once more, all together.
+
+        What was measured alone is not the last word: see `whole_model`. And of many measurements the smallest is too
+        small, which the second run finds out.
+        """
+        budget = self._options.time_budget
+        if budget is not None and self._elapsed() >= budget:
+            return
+        count = FINALISTS if budget is None or budget >= MANY_FINALISTS else 1
+        found = {s.workload.key: self._unconfirmed(s, s.finalists(count, TOLERANCE)) for s in self._searches}
+        variants: list[Mapping[str, Choices]] = [
+            {key: candidates[place].choices for key, candidates in found.items() if place < len(candidates)}
+            for place in range(count)
+        ]
+        variants = [variant for variant in variants if variant]
+        if not variants:
+            return
+        try:
+            self._run_models(variants)
+            best: dict[str, Choices] = {
+                s.workload.key: choices
+                for s in self._searches
+                if (choices := best_choices(self._database.trials(s.workload.key), s.workload.target.cpu))
+            }
+            if best and (budget is None or self._elapsed() < budget):
+                self._run_models([best])
+        except IsolationError as error:
+            self._doubt = error.text
+
+    def _unconfirmed(self, search: Search, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Those that no run of a model has had yet, with these tools."""
+        tools = self._laboratory.tools
+        known = {
+            t.key
+            for t in self._database.trials(search.workload.key)
+            if t.tools.get("measured") == IN_MODEL and all(t.tools.get(k) == tools[k] for k in tools if k != "measured")
+        }
+        return [c for c in candidates if choices_text(c.choices) not in known]
+
+    def _run_models(self, variants: Sequence[Mapping[str, Choices]]) -> None:
+        """Measure models with these choices for their kernels, beside one with defaults, and keep that as trials."""
+        least, most = MODEL_SECONDS
+        seconds = min(most, max(least, (self._options.time_budget or math.inf) / 40))
+        models = [{}, *variants]
+        time_of_day, trials = now(), []
+        for number, measured in enumerate(self._laboratory.run_models(models, seconds)):
+            run = f"{time_of_day} {number}"
+            for search in self._searches:
+                trials += self._trials_in_model(search, models, measured, run)
+        self._database.add(trials, self._titles)
+
+    def _trials_in_model(
+        self, search: Search, models: Sequence[Mapping[str, Choices]], measured: Sequence[Mapping[str, float]], run: str
+    ) -> list[Trial]:
+        """A trial for each of a kernel's choices; what several of the models have was measured several times."""
+        key, default = search.workload.key, self._default(search).choices
+        found: dict[str, tuple[Choices, list[float]]] = {}
+        for model, seconds in zip(models, measured, strict=True):
+            if key in seconds:
+                choices = model.get(key, default)
+                found.setdefault(choices_text(choices), (choices, []))[1].append(seconds[key])
+        tools = {**self._laboratory.tools, "measured": IN_MODEL, "run": run}
+        return [
+            Trial(
+                key,
+                search.workload.target.cpu,
+                choices,
+                choices == default,
+                (statistics.median(values),),
+                (statistics.median(values),),
+                machine=search.machine,
+                tools=tools,
+                created=run.split()[0],
+            )
+            for choices, values in found.values()
+        ]
 
     # Parts of them
 
@@ -215,14 +305,12 @@ class Tuner:
 
     def _measure(self, search: Search, candidates: Iterable[Candidate]) -> None:
         """Measure candidates; each is kept as soon as it is known."""
-        start = time.monotonic()
         for candidate, outcome in self._laboratory.run(search, list(candidates)):
             trial = self._trial(search, candidate, outcome)
             self._database.add([trial], self._titles)
             search.add(trial)
             self._measured += 1
             self._report(search)
-        self._seconds_measuring += time.monotonic() - start
 
     def _trial(self, search: Search, candidate: Candidate, outcome: Outcome) -> Trial:
         workload, times = search.workload, outcome.times
@@ -273,11 +361,10 @@ class Tuner:
     def _elapsed(self) -> float:
         return time.monotonic() - self._start
 
-    def _confirmation(self, budget: float) -> float:
-        """Seconds that measuring the finalists will take, as far as the budget allows it."""
-        better = sum(s.best < WORTH * s.default_seconds for s in self._searches)
-        each = self._seconds_measuring / max(1, self._measured)
-        return min(each * (FINALISTS + 1) * better, CONFIRMATION * budget)
+    @staticmethod
+    def _confirmation(budget: float) -> float:
+        """Seconds that are kept for the end."""
+        return min(CONFIRMATION * budget, MOST_CONFIRMATION)
 
     def _report(self, search: Search) -> None:
         total, elapsed = self._total(), self._elapsed()

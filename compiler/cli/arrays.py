@@ -1,4 +1,4 @@
-"""Arrays for models: from files, at random, to files. Needs numpy, neither TVM nor onnx."""
+"""Arrays for models: from files, to files. Needs numpy, neither TVM nor onnx."""
 
 from __future__ import annotations
 
@@ -105,33 +105,6 @@ def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
         raise CompileError(
             f"--input {path}: {reason}", expected="a file written by numpy.save or numpy.savez"
         ) from error
-
-
-def random_arrays(tensors: Iterable[TensorInfo], dims: Mapping[str, int], seed: int) -> dict[str, Any]:
-    """Values that most models can work with: floats around 0, bytes of all values, small integers elsewhere.
-
-    A sequence has two tensors, of size 1 where their sizes are open.
-    """
-    generator = np.random.default_rng(seed)
-    found: dict[str, Any] = {}
-    for tensor in tensors:
-        shape = [dims[dim] if isinstance(dim, str) else 1 if dim is None else dim for dim in tensor.shape]
-        count = 2 if tensor.is_sequence else 1
-        arrays = [_random(generator, shape, tensor) for _ in range(count)]
-        found[tensor.name] = arrays if tensor.is_sequence else arrays[0]
-    return found
-
-
-def _random(generator: np.random.Generator, shape: Sequence[int], tensor: TensorInfo) -> np.ndarray:
-    name, dtype = tensor.element_type, tensor.dtype
-    if name in ("int8", "uint8"):
-        limits = np.iinfo(dtype)
-        return generator.integers(limits.min, limits.max, shape, dtype, endpoint=True)
-    if name == "bool" or name.startswith(("int", "uint")):
-        return generator.integers(0, 2, shape).astype(dtype)
-    if name == "bfloat16" and dtype.kind == "u":  # its bits, where numpy has no such type
-        return (generator.standard_normal(shape, np.float32).view(np.uint32) >> 16).astype(dtype)
-    return generator.standard_normal(shape).astype(dtype)
 
 
 def flatten(values: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -72,7 +72,8 @@ def run_command(
     --dim says.
     """
     given = parse_dims(dims)
-    from .arrays import check_output, random_arrays, read_arrays, write_arrays
+    from ..artifact.random_arrays import random_arrays
+    from .arrays import check_output, read_arrays, write_arrays
 
     if output is not None:
         check_output(output)

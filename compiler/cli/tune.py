@@ -132,6 +132,8 @@ def tune_command(
             sizes=measured, executor=executor, cost_model=not no_cost_model, tell=tell, cc=cc,
         )  # fmt: skip
     click.echo(_summary(result))
+    if result.doubt:
+        write_error(f"the kernels were measured alone only, since the model could not be run: {result.doubt}")
     click.echo(f"{result.measured} measured in this run; use them: onnxc compile {model} --tuning-db {tuning_db}")
     if result.interrupted:
         write_error("interrupted: the same command goes on from here")
@@ -144,20 +146,21 @@ def _summary(result: Result) -> str:
         return "no kernel of this model can be tuned"
     rows: list[tuple[str, ...]] = [("kernel", "calls", "default", "best", "gain", "GFLOP/s", "of peak", "trials")]
     rows += [_row(s, result.peak) for s in sorted(known, key=lambda s: -s.workload.count * s.default_seconds)]
-    default = sum(s.workload.count * s.default_seconds for s in known)
-    best = sum(s.workload.count * s.best for s in known)
+    default = sum(s.workload.count * s.gain.default for s in known)
+    best = sum(s.workload.count * s.gain.best for s in known)
     total = f"all tuned kernels: {_time(default)} by default, {_time(best)} now ({default / best:.2f}x)"
     return f"{table(rows)}\n{total}"
 
 
 def _row(search: Search, peak: float) -> tuple[str, ...]:
-    speed = search.operations / search.best
+    gain = search.gain
+    speed = search.operations / gain.best
     return (
         search.workload.title,
         str(search.workload.count),
-        _time(search.default_seconds),
-        _time(search.best),
-        f"{search.default_seconds / search.best:.2f}x",
+        _time(gain.default),
+        _time(gain.best),
+        f"{gain.default / gain.best:.2f}x",
         f"{speed / 1e9:.1f}",
         f"{speed / peak:.0%}" if peak else "",
         str(len(search.seen)),

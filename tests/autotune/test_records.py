@@ -14,6 +14,7 @@ from onnxc import targets
 from onnxc.autotune.database import Database, Trial, load_trials, write_lines
 from onnxc.autotune.measure import METHOD
 from onnxc.autotune.records import Records, best_choices, condensed
+from onnxc.autotune.whole_model import IN_MODEL
 from onnxc.autotune.workload import workload_key
 from onnxc.diagnostics import CompileError
 from onnxc.relay.expr import Function
@@ -28,6 +29,11 @@ def trial(tile: int, seconds: float | None, **facts: Any) -> Trial:
     times = () if seconds is None else (seconds,)
     known = Trial("w", "cpu", {"rule.tile": tile}, tile == 1, times, times, "" if times else "run crash", machine="m")
     return replace(known, **facts)
+
+
+def run(name: str) -> dict[str, str]:
+    """Tools of trials in a run of models."""
+    return {"measured": IN_MODEL, "run": name}
 
 
 @pytest.mark.parametrize(
@@ -45,6 +51,28 @@ def trial(tile: int, seconds: float | None, **facts: Any) -> Trial:
         # Luck on a busy machine: the defaults were as fast once, or the others as slow.
         ([trial(1, 1.0), trial(1, 1.4), trial(2, 0.99)], None),
         ([trial(1, 1.0), trial(2, 0.2), trial(2, 1.1), trial(4, 0.9)], 4),
+        # What was measured in the model counts more than what was measured alone; it compares within its run.
+        ([trial(1, 1.0), trial(2, 0.5), trial(1, 1.0, tools=run("a")), trial(2, 1.1, tools=run("a"))], None),
+        ([trial(1, 1.0, tools=run("a")), trial(2, 0.9, tools=run("a")), trial(4, 0.8, tools=run("b"))], 2),
+        (
+            [
+                trial(1, 1.0, tools=run("a")),
+                trial(2, 0.9, tools=run("a")),
+                trial(1, 0.5, tools=run("b")),
+                trial(2, 0.47, tools=run("b")),
+                trial(4, 0.46, tools=run("b")),
+            ],
+            2,
+        ),
+        (
+            [
+                trial(1, 1.0, tools=run("a")),
+                trial(2, 0.9, tools=run("a")),
+                trial(1, 0.5, tools=run("b")),
+                trial(2, 0.5, tools=run("b")),
+            ],
+            None,
+        ),
         # The own processor; else any is better than nothing.
         ([trial(1, 1.0), trial(2, 0.5), trial(4, 0.1, cpu="other"), trial(1, 0.2, cpu="other")], 2),
         ([trial(1, 1.0, cpu="other"), trial(2, 0.5, cpu="other")], 2),

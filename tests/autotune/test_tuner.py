@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from onnxc import targets
+from onnxc.autotune.children import IsolationError
 from onnxc.autotune.cost_model import NoModel, Sample
 from onnxc.autotune.database import Database
 from onnxc.autotune.records import best_choices
 from onnxc.autotune.tasks import Outcome
-from onnxc.autotune.tuner import Progress, Result, TuneOptions, Tuner
+from onnxc.autotune.tuner import FINALISTS, Progress, Result, TuneOptions, Tuner
+from onnxc.autotune.whole_model import IN_MODEL
 from onnxc.diagnostics import CompileError
 from onnxc.kernel.knobs import Knobs
 from tests.autotune.fakes import FakeLaboratory, cost, outcome, workloads
@@ -33,15 +35,67 @@ def test_all_trials_are_kept(tmp_path: Path) -> None:
     laboratory = FakeLaboratory()
     result = tune(tmp_path, laboratory)
     trials = Database(tmp_path / "t.sqlite").trials()
-    assert len(trials) == len(laboratory.measured) == result.measured
-    assert len({(t.workload, t.key) for t in trials}) == 60
+    alone = [t for t in trials if t.tools.get("measured") != IN_MODEL]
+    assert len(alone) == len(laboratory.measured) == result.measured
+    assert len({(t.workload, t.key) for t in alone}) == 60
     for workload in KERNELS:
-        own = [t for t in trials if t.workload == workload.key]
+        own = [t for t in alone if t.workload == workload.key]
         assert own[0].is_default and all(t.features and t.tools == laboratory.tools for t in own)
         best = best_choices(own, HOST.cpu)
         assert cost(best) < cost(own[0].choices) / 2
-        # The best ones were measured twice, the default beside them.
-        assert sum(t.choices == best for t in own) >= 2 and sum(t.is_default for t in own) >= 2
+
+
+def test_the_best_are_measured_in_the_model(tmp_path: Path) -> None:
+    laboratory = FakeLaboratory()
+    result = tune(tmp_path, laboratory)
+    # Defaults and three finalists of each kernel, then defaults and the best of these together.
+    first, *finalists, defaults, together = laboratory.models
+    assert first == defaults == {} and len(finalists) == FINALISTS
+    assert set(together) == {workload.key for workload in KERNELS}
+    for search in result.searches:
+        key = search.workload.key
+        own = [t for t in Database(tmp_path / "t.sqlite").trials(key) if t.tools.get("measured") == IN_MODEL]
+        assert sorted(t.tools["run"] for t in own)[0] != own[-1].tools["run"]  # two runs
+        assert together[key] == finalists[0][key] == best_choices(own, HOST.cpu)
+        assert result.doubt == "" and search.verdict is not None
+        default = next(t.choices for t in own if t.is_default)
+        assert search.gain.default / search.gain.best == pytest.approx(cost(default) / cost(together[key]))
+
+
+class _OtherInModel(FakeLaboratory):
+    """In the model nothing is as good as the defaults but tiles of (8, 4), four times unrolled."""
+
+    def run_models(self, variants: Any, seconds: float) -> Any:
+        (found,) = super().run_models(variants, seconds)
+        for variant, times in zip(variants, found, strict=True):
+            for key, choices in variant.items():
+                times[key] = 0.5e-3 if choices["rule.unroll"] == 4 and choices["rule.tile"] == (8, 4) else 9.0
+        return [found]
+
+
+def test_the_model_has_the_last_word(tmp_path: Path) -> None:
+    result = tune(tmp_path, _OtherInModel(), trials=30)
+    for search in result.searches:
+        trials = Database(tmp_path / "t.sqlite").trials(search.workload.key)
+        alone = [t for t in trials if t.tools.get("measured") != IN_MODEL]
+        assert best_choices(alone, HOST.cpu) != {}
+        best = best_choices(trials, HOST.cpu)
+        if best:
+            assert (best["rule.unroll"], best["rule.tile"]) == (4, (8, 4))
+        assert search.verdict is not None and search.gain.best == (0.5e-3 if best else search.gain.default)
+
+
+class _NoModel(FakeLaboratory):
+    def run_models(self, variants: Any, seconds: float) -> Any:
+        raise IsolationError("crash", "it ended with signal 11")
+
+
+def test_without_a_model_kernels_measured_alone_count(tmp_path: Path) -> None:
+    result = tune(tmp_path, _NoModel())
+    assert result.doubt == "it ended with signal 11"
+    for search in result.searches:
+        best = best_choices(Database(tmp_path / "t.sqlite").trials(search.workload.key), HOST.cpu)
+        assert cost(best) == pytest.approx(search.gain.best)
 
 
 def test_the_same_seed_does_the_same(tmp_path: Path) -> None:

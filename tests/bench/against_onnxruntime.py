@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", help="words in the models' names; all by default")
     parser.add_argument("--threads", default="1,2", help="numbers of threads, with commas between them")
     parser.add_argument("--seconds", type=float, default=4, help="for each model, threads and competitor")
-    parser.add_argument("--target", default="host", help="what onnxc compiles for; others use all that this machine has")
+    parser.add_argument("--target", default="host", help="of onnxc; others use all that this machine has")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     arguments = parser.parse_args()
     threads = [int(count) for count in arguments.threads.split(",")]

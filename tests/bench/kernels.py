@@ -33,7 +33,7 @@ from tests.models.catalogue import Feeds
 def _load(name: str) -> tuple[str, onnx.ModelProto, Feeds]:
     path = Path(name)
     if path.suffix == ".onnx" and path.exists():
-        from onnxc.cli.arrays import random_arrays
+        from onnxc.artifact.random_arrays import random_arrays
 
         proto = onnx.load(path)
         with onnxc.compile(path, threads=1) as model:

@@ -2,7 +2,8 @@
 
     python -m tests.bench.tuning [--minutes 2] [--target host ...] [--tuning-db FILE] [--write README] [MODEL ...]
 
-Times of models are medians of calls on one thread, interleaved in one process; those of kernels come from the tuner. A
+Times of models are medians of calls on one thread, interleaved in one process; those of kernels come from the tuner,
+which measures them in the model. A
 database that exists is taken up again: with ``--minutes 0`` the table is made of what it has.
 """
 
@@ -22,7 +23,6 @@ import onnx
 import onnxc
 from onnxc import targets
 from onnxc.api import default_jobs
-from onnxc.autotune.records import median_times
 from onnxc.autotune.tuner import Progress, Result, TuneOptions
 from onnxc.driver import Options, tune
 from onnxc.target import Target
@@ -90,17 +90,13 @@ def measure(case: BenchCase, target: Target, database: Path, result: Result, sec
     untuned = onnxc.compile(model, target, threads=1, tuned=False)
     tuned = onnxc.compile(model, target, threads=1, tuning_db=database)
     times = take_turns({"untuned": model_run(untuned, feeds), "tuned": model_run(tuned, feeds)}, seconds)
-    best = [
-        (s.workload.count, s.default_seconds, min(median_times(s.trials).values(), default=s.default_seconds))
-        for s in result.searches
-    ]
     return Row(
         case.name,
         target.name,
         statistics.median(times["untuned"]),
         statistics.median(times["tuned"]),
-        sum(count * default for count, default, _ in best),
-        sum(count * fastest for count, _, fastest in best),
+        sum(search.workload.count * search.gain.default for search in result.searches),
+        sum(search.workload.count * search.gain.best for search in result.searches),
         sum(len(s.seen) for s in result.searches),
     )
 

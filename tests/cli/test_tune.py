@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxc import compile as compile_model
 from onnxc.autotune import laboratory
 from onnxc.autotune.database import Database
+from onnxc.autotune.whole_model import IN_MODEL, LOADS
 from tests.cli.command import Command, Result
 
 PROGRAM = (sys.executable, "-c", "import sys; from onnxc.cli import main; sys.exit(main())")
@@ -52,11 +53,17 @@ def test_tune_and_compile(onnxc: Command, model: Path, tmp_path: Path) -> None:
     trials = Database(database).trials()
     assert len({(t.workload, t.key) for t in trials}) == 12
     assert sum(t.is_default for t in trials) >= 2 and not [t for t in trials if t.error == "wrong result"]
+    # Both kernels' best candidates ran in the model, beside its defaults, each time that it was loaded.
+    in_model = [t for t in trials if t.tools.get("measured") == IN_MODEL]
+    runs = {(t.workload, t.tools["run"]) for t in in_model}
+    assert {workload for workload, _ in runs} == {t.workload for t in trials} and len(runs) >= 2 * LOADS
+    assert runs == {(t.workload, t.tools["run"]) for t in in_model if t.is_default}
     x = np.random.default_rng(1).standard_normal((20, 48)).astype(np.float32)
     plain, tuned = (compile_model(model, **options)(x)["y"] for options in ({"tuned": False}, {"tuning_db": database}))
     np.testing.assert_allclose(tuned, plain, rtol=1e-5)
     again = tune(onnxc, model, database, "--trials", "12")
-    assert again.code == 0 and len(Database(database).trials()) - len(trials) <= 2 * 4
+    new = [t for t in Database(database).trials() if t not in trials and t.tools.get("measured") != IN_MODEL]
+    assert again.code == 0 and len(new) == 2 and all(t.is_default for t in new)
 
 
 def test_killed_in_the_middle(onnxc: Command, model: Path, tmp_path: Path) -> None:
