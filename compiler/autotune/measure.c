@@ -24,6 +24,7 @@ extern const int kernel_inplace; /* the input that the kernel writes its output 
 extern const size_t kernel_sizes[];
 extern const int kernel_types[];
 extern const int kernel_weights[]; /* 1: a constant of the model */
+extern const double kernel_weight; /* magnitude of constants */
 int32_t kernel_call(void **buffers);
 
 static double read_clock(clockid_t clock) {
@@ -45,10 +46,10 @@ static double noise(size_t place) {
     return (double)(int64_t)(bits >> 40) / (1 << 23) - 1.0;
 }
 
-static void fill(void *data, size_t size, int type) {
+static void fill(void *data, size_t size, int type, double most) {
     memset(data, 0, size);
-    for (size_t i = 0; type == FLOAT32 && i < size / sizeof(float); i++) ((float *)data)[i] = (float)noise(i);
-    for (size_t i = 0; type == FLOAT64 && i < size / sizeof(double); i++) ((double *)data)[i] = noise(i);
+    for (size_t i = 0; type == FLOAT32 && i < size / sizeof(float); i++) ((float *)data)[i] = (float)(most * noise(i));
+    for (size_t i = 0; type == FLOAT64 && i < size / sizeof(double); i++) ((double *)data)[i] = most * noise(i);
 }
 
 /* A weighted sum, and the sum of the magnitudes, by which differences are judged. */
@@ -114,7 +115,8 @@ int main(int count, char **arguments) {
     memset(others, 1, elsewhere + 1);
     for (int i = 0; i < kernel_buffers; i++) {
         if (posix_memalign(&buffers[i], 64, kernel_sizes[i] + 64) != 0) return 4;
-        fill(buffers[i], kernel_sizes[i], i < kernel_inputs ? kernel_types[i] : PLAIN);
+        fill(buffers[i], kernel_sizes[i], i < kernel_inputs ? kernel_types[i] : PLAIN,
+             kernel_weights[i] ? kernel_weight : 1.0);
     }
     void *kept = kernel_inplace < 0 ? NULL : buffers[kernel_inplace];
     size_t kept_size = kernel_inplace < 0 ? 0 : kernel_sizes[kernel_inplace];
@@ -130,7 +132,7 @@ int main(int count, char **arguments) {
     double begin = seconds(), once;
     long calls = 1;
     for (;;) {
-        if (kept != NULL) fill(kept, kept_size, kept_type);
+        if (kept != NULL) fill(kept, kept_size, kept_type, 1.0);
         double start = busy();
         for (long i = 0; i < calls; i++) check(kernel_call(buffers));
         once = busy() - start;
@@ -138,7 +140,7 @@ int main(int count, char **arguments) {
         calls *= 2;
     }
     for (int sample = 0; sample < 5 && (sample < 3 || seconds() - begin < budget / 4); sample++) {
-        if (kept != NULL) fill(kept, kept_size, kept_type);
+        if (kept != NULL) fill(kept, kept_size, kept_type, 1.0);
         double start = busy();
         for (long i = 0; i < calls; i++) check(kernel_call(buffers));
         printf("warm %.9g\n", (busy() - start) / (double)calls);
@@ -147,7 +149,7 @@ int main(int count, char **arguments) {
     begin = seconds();
     volatile unsigned seen = 0;
     for (int sample = 0; sample < 101 && (sample < 5 || seconds() - begin < budget); sample++) {
-        if (kept != NULL) fill(kept, kept_size, kept_type);
+        if (kept != NULL) fill(kept, kept_size, kept_type, 1.0);
         seen += visit(others, elsewhere);
         for (int i = 0; i < kernel_inputs; i++)
             if (!kernel_weights[i]) seen += visit(buffers[i], kernel_sizes[i]);

@@ -93,7 +93,11 @@ def build_program(kernel: Kernel, compiler: Compiler, dims: Mapping[str, int], w
     """
     with tempfile.TemporaryDirectory(prefix="onnxc-tune-") as name:
         folder = Path(name)
-        (folder / "kernel.o").write_bytes(kernel.object_code)
+        if kernel.source:
+            (folder / "kernel.c").write_text(kernel.source)
+            compiler.compile(folder, "kernel.c", "kernel.o")
+        else:
+            (folder / "kernel.o").write_bytes(kernel.object_code)
         (folder / "call.c").write_text(_call_source(kernel, dims, weights))
         compiler.compile(folder, "call.c", "call.o", optimize="1")
         (folder / "measure.o").write_bytes(_harness(compiler))
@@ -126,6 +130,8 @@ def _call_source(kernel: Kernel, dims: Mapping[str, int], weights: Sequence[int]
         f"const int kernel_buffers = {len(sizes)};",
         f"const int kernel_inputs = {len(kernel.inputs)};",
         f"const int kernel_outputs = {len(outputs)};",
+        # Steps of a recurrence would make rounding errors grow where weights are large.
+        f"const double kernel_weight = {1 if kernel.rounds is None else 1 / 64};",
         f"const int kernel_inplace = {-1 if kernel.inplace is None else kernel.inplace};",
         f"const size_t kernel_sizes[] = {{{', '.join([*map(str, sizes), '0'])}}};",
         f"const int kernel_types[] = {{{', '.join([*kinds, '0'])}}};",

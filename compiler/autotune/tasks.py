@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ..artifact.toolchain import Compiler
 from ..diagnostics import CompileError
 from ..kernel.knobs import Decision, Knobs, Option
+from ..relay.dimension import evaluate
 from ..target import Target
 from .children import IsolationError, isolated
 from .measure import Times, build_program, run_program
@@ -120,20 +121,30 @@ def measure_peak(target: Target, compiler: Compiler) -> float:
 
 
 def _describe(workload: Workload, proposals: Sequence[Proposal]) -> list[Candidate]:
-    from ..kernel.lower import lower
-    from ..kernel.schedule import schedule
-    from .features import knob_features, loop_features
+    from .features import knob_features
 
     found = []
     for proposal in proposals:
         knobs = _knobs(proposal)
         try:
-            func = schedule(lower(workload.function, knobs), workload.target, knobs)
+            loops = _loops(workload, knobs)
         except Exception:  # a choice that a schedule cannot carry out; the others are not to blame
             continue
-        features = knob_features(knobs.decisions) | loop_features(func, workload.dims)
-        found.append(Candidate(knobs.decisions, features))
+        found.append(Candidate(knobs.decisions, knob_features(knobs.decisions) | loops))
     return found
+
+
+def _loops(workload: Workload, knobs: Knobs) -> dict[str, float]:
+    """Features of a candidate's loops; a kernel that is written in C has none that we could see."""
+    from ..kernel.compile import compile_code, source_call
+    from ..kernel.lower import lower
+    from ..kernel.schedule import schedule
+    from .features import loop_features
+
+    if source_call(workload.function) is not None:
+        compile_code(workload.function, workload.target, knobs)
+        return {}
+    return loop_features(schedule(lower(workload.function, knobs), workload.target, knobs), workload.dims)
 
 
 def _knobs(proposal: Proposal) -> Knobs:
@@ -144,9 +155,13 @@ def _knobs(proposal: Proposal) -> Knobs:
 
 
 def _count_operations(workload: Workload) -> int:
+    from ..kernel.compile import source_call
     from ..kernel.lower import lower
+    from ..kernel.primitive import multiply_adds
     from .features import operation_count
 
+    if source_call(workload.function) is not None:
+        return 2 * evaluate(multiply_adds(workload.function), workload.dims)
     return operation_count(lower(workload.function).func, workload.dims)
 
 

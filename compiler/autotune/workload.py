@@ -10,7 +10,7 @@ from functools import cached_property
 
 from .. import op as relay_op
 from ..diagnostics import CompileError
-from ..kernel.compile import source_call
+from ..kernel.compile import has_knobs
 from ..relay.dimension import evaluate, symbols
 from ..relay.expr import Call, Constant, Function, GlobalVar, Module, all_bindings
 from ..relay.printer import canonical_text
@@ -101,7 +101,7 @@ def _window(function: Function, heaviest: str) -> str:
 def extract(module: Module, target: Target, sizes: Mapping[str, int]) -> list[Workload]:
     """Distinct primitive functions of an optimised module which are called, and how often.
 
-    Functions written in C have no knobs, and no loops that we could see. Calls inside of branches count as any other.
+    Most functions written in C have no knobs. Calls inside of branches count as any other.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def extract(module: Module, target: Target, sizes: Mapping[str, int]) -> list[Wo
     moved += max((_result_bytes(module.functions[name], sizes) for name in calls), default=0)
     merged: dict[str, Workload] = {}
     for name, function in module.functions.items():
-        if not function.is_primitive or not calls[name] or source_call(function) is not None:
+        if not function.is_primitive or not calls[name] or not has_knobs(function):
             continue
         used = {s: sizes.get(s, TYPICAL_SIZE) for s in _symbols(function)}
         weights = tuple(i for i, arg in enumerate(calls[name][0].args) if isinstance(arg, Constant))

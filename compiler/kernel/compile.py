@@ -36,16 +36,16 @@ def compile_kernel(function: Function, symbol: str, target: Target, knobs: Knobs
 
 def compile_code(function: Function, target: Target, knobs: Knobs | None = None) -> KernelCode:
     """The code of a primitive function, without a name. See `compile_kernel`."""
+    knobs = Knobs() if knobs is None else knobs
     with located(heaviest_location(function)):
         call = source_call(function)
         if call is not None:
-            return _source_code(function, call)
+            return _source_code(function, call, knobs)
         # TVM loads only here, in the process that compiles.
         from .build import build
         from .lower import lower
         from .schedule import schedule
 
-        knobs = Knobs() if knobs is None else knobs
         try:
             lowered = lower(function, knobs)
             return build(schedule(lowered, target, knobs), lowered.variables, NAMELESS, target, len(lowered.inputs))
@@ -94,14 +94,14 @@ def kernel_listing(function: Function, symbol: str, target: Target, form: str, k
         ``tir``: the scheduled loops in TVMScript; ``llvm``: LLVM's IR; ``asm``: assembly. A kernel that is written in C
         is shown as it is.
     """
+    knobs = Knobs() if knobs is None else knobs
     call = source_call(function)
     if call is not None:
-        return _source_code(function, call).source.replace(NAMELESS, symbol)
+        return _source_code(function, call, knobs).source.replace(NAMELESS, symbol)
     from .build import listing
     from .lower import lower
     from .schedule import schedule
 
-    knobs = Knobs() if knobs is None else knobs
     lowered = lower(function, knobs)
     func = schedule(lowered, target, knobs)
     if form == "tir":
@@ -123,13 +123,19 @@ def source_call(function: Function) -> Call | None:
     return None
 
 
-def _source_code(function: Function, call: Call) -> KernelCode:
-    assert isinstance(call.op, str)
-    write = relay_op.get(call.op).source
-    assert write is not None
+def has_knobs(function: Function) -> bool:
+    """May the kernel of a primitive function be written in more than one way?"""
+    call = source_call(function)
+    return call is None or relay_op.get(str(call.op)).has_knobs
+
+
+def _source_code(function: Function, call: Call, knobs: Knobs) -> KernelCode:
+    op = relay_op.get(str(call.op))
+    assert op.source is not None
     arguments = [a.type for a in call.args if isinstance(a.type, TensorType)]
     assert len(arguments) == len(function.params), "a C kernel takes no constants inside its function"
-    source = write(NAMELESS, call.attrs, arguments, tensor_fields(function.result.type))
+    asked = (knobs,) if op.has_knobs else ()
+    source = op.source(NAMELESS, call.attrs, arguments, tensor_fields(function.result.type), *asked)
     text = source.text
     if any(type_.dtype == "string" for type_ in (*arguments, *tensor_fields(function.result.type))):
         text = f'#include "onnxc_runtime.h"\n{text}'  # onnxc_string

@@ -81,6 +81,9 @@ class Op:
         ``(T, attrs, *te.Tensor) -> te.Tensor or tuple of them`` with T a `kernel.tvm_api.TensorExpressions`.
     source : callable, optional
         ``(symbol, attrs, argument types, result types) -> CSource``, instead of compute.
+    has_knobs : bool
+        The source may be written in more than one way: it takes the kernel's `kernel.knobs.Knobs` as a last argument,
+        and asks them, as computes ask ``T.knobs``.
     attributes : mapping
         Attribute names with defaults (`REQUIRED` where there is none).
     shape_value : bool
@@ -112,7 +115,8 @@ class Op:
     relation: Callable[[Attrs, Sequence[Type]], Type]
     reference: Callable[..., Any]
     compute: Callable[..., Any] | None = None
-    source: Callable[[str, Attrs, Sequence[TensorType], Sequence[TensorType]], CSource] | None = None
+    source: Callable[..., CSource] | None = None
+    has_knobs: bool = False
     attributes: Mapping[str, Any] = field(default_factory=dict)
     shape_value: bool = False
     view: bool = False

@@ -7,6 +7,7 @@ large vectors.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -46,43 +47,40 @@ _TEXT = """\
 #define LANES (BYTES / (int32_t)sizeof({real}))
 typedef {real} {symbol}_vector __attribute__((vector_size(BYTES), aligned(sizeof({real}))));
 
-/* Four rows, and two vectors of points: eight sums in registers. */
+/* {height} rows, and {vectors} vectors of points: their sums are in registers. */
 static inline void {symbol}_tile(const {real} *const *rows, const {real} *points, {real} *const *results,
     int32_t features, int32_t count) {{
-  {symbol}_vector sums[8] = {{{{0}}}};
+  {symbol}_vector sums[{height} * {vectors}] = {{{{0}}}};
   for (int32_t k = 0; k < features; ++k) {{
-    const {symbol}_vector p = *(const {symbol}_vector *)(const void *)points;
-    const {symbol}_vector q = *(const {symbol}_vector *)(const void *)(points + LANES);
     {symbol}_vector d;
 {steps}\
     points += count;
   }}
-  for (int32_t r = 0; r < 4; ++r) {{
-    *({symbol}_vector *)(void *)results[r] = sums[2 * r];
-    *({symbol}_vector *)(void *)(results[r] + LANES) = sums[2 * r + 1];
-  }}
+  for (int32_t r = 0; r < {height}; ++r)
+    for (int32_t v = 0; v < {vectors}; ++v)
+      *({symbol}_vector *)(void *)(results[r] + v * LANES) = sums[{vectors} * r + v];
 }}
 #endif
 
 int32_t {symbol}({parameters}, int32_t begin, int32_t end) {{
   const int32_t rows = {rows}, features = {features}, count = {count};
-  for (int32_t row = 4 * begin; row < 4 * end && row < rows; row += 4) {{
-    const {real} *from[4];
-    {real} *to[4];
-    for (int32_t r = 0; r < 4; ++r) {{ /* the last row again where there are fewer than four */
+  for (int32_t row = {height} * begin; row < {height} * end && row < rows; row += {height}) {{
+    const {real} *from[{height}];
+    {real} *to[{height}];
+    for (int32_t r = 0; r < {height}; ++r) {{ /* the last row again where there are fewer */
       const int32_t place = row + r < rows ? row + r : rows - 1;
       from[r] = x + (int64_t)place * features;
       to[r] = distances + (int64_t)place * count;
     }}
     int32_t s = 0;
 #if defined(__GNUC__)
-    for (; s + 2 * LANES <= count; s += 2 * LANES) {{
-      {real} *const at[4] = {{to[0] + s, to[1] + s, to[2] + s, to[3] + s}};
+    for (; s + {vectors} * LANES <= count; s += {vectors} * LANES) {{
+      {real} *const at[{height}] = {{{places}}};
       {symbol}_tile(from, points + s, at, features, count);
     }}
 #endif
     for (; s < count; ++s)
-      for (int32_t r = 0; r < 4 && row + r < rows; ++r) {{
+      for (int32_t r = 0; r < {height} && row + r < rows; ++r) {{
         {real} sum = 0;
         for (int32_t k = 0; k < features; ++k) {{
           const {real} d = from[r][k] - points[(int64_t)k * count + s];
@@ -95,27 +93,41 @@ int32_t {symbol}({parameters}, int32_t begin, int32_t end) {{
 }}
 """
 
-_STEP = """\
-    d = rows[{row}][k] - p;
-    sums[{first}] += d * d;
-    d = rows[{row}][k] - q;
-    sums[{second}] += d * d;
-"""
+
+def _steps(symbol: str, height: int, vectors: int) -> str:
+    """C that adds a feature's squares to the sums."""
+    lines = [
+        f"const {symbol}_vector p{v} = *(const {symbol}_vector *)(const void *)(points + {v} * LANES);"
+        for v in range(vectors)
+    ]
+    for r in range(height):
+        for v in range(vectors):
+            lines += [f"d = rows[{r}][k] - p{v};", f"sums[{vectors * r + v}] += d * d;"]
+    return "".join(f"    {line}\n" for line in lines)
 
 
-def _source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> CSource:
+def _source(
+    symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType], knobs: Any
+) -> CSource:
     x, points = args
+    rows = x.shape[0]
+    # The last rows of a tile are computed in vain: with one row alone, a tile of one takes a third of the time.
+    height = knobs.choose("distance.rows", (1, 2, 4, 8), 4 if not isinstance(rows, int) or rows > 2 else max(1, rows))
+    vectors = knobs.choose("distance.vectors", (1, 2, 4), 2)
     text = _TEXT.format(
         prologue=PROLOGUE,
         symbol=symbol,
         real="float" if x.dtype == "float32" else "double",
-        steps="".join(_STEP.format(row=r, first=2 * r, second=2 * r + 1) for r in range(4)),
+        height=height,
+        vectors=vectors,
+        places=", ".join(f"to[{r}] + s" for r in range(height)),
+        steps=_steps(symbol, height, vectors),
         parameters=parameters({"x": x, "points": points}, {"distances": results[0]}, attrs),
-        rows=dimension_text(x.shape[0]),
+        rows=dimension_text(rows),
         features=dimension_text(x.shape[1]),
         count=dimension_text(points.shape[1]),
     )
-    return CSource(text, tasks=(x.shape[0] + 3) // 4)
+    return CSource(text, tasks=(rows + (height - 1)) // height)
 
 
 def _arithmetic(attrs: Attrs, args: Sequence[TensorType]) -> Dimension:
@@ -129,6 +141,7 @@ register(
         _relation,
         _reference,
         source=_source,
+        has_knobs=True,
         arithmetic=_arithmetic,
     )
 )

@@ -1,7 +1,8 @@
 """Convolution on planes (N, C, H, W), a part of a row at a time: for few output channels, which would fill no block.
 
 Vectors lie along the rows: a vector of the data is multiplied with one weight for each output channel. The weights are
-(O/ot, C, window..., ot): ot output channels are summed at once, for `columns` neighbours of a row. The optional bias is
+(O/ot, C, window..., ot): ot output channels are summed at once, for `columns` neighbours of a row, which are some
+vectors of `lanes` elements; a tuning record may say otherwise, and the result depends on neither. The optional bias is
 (O,).
 
 The last columns of a row may be computed from what lies behind it, and are dropped: `padding` covers that too, so that
@@ -21,6 +22,9 @@ from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, get, register, same_dtype, tensors
 from .window import pad_array, pad_stage, span
+
+#: Sums, in vectors, that a tuner tries to compute together.
+MOST_SUMS = 32
 
 
 def pack_weights(weights: np.ndarray, together: int) -> np.ndarray:
@@ -70,6 +74,8 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     channels = weights.shape[0] * weights.shape[-1]
     if len(types) == 3 and types[2].shape != (channels,):
         raise CompileError(f"nn.conv_planes: bias {types[2].shape}", expected=f"({channels},)")
+    if attrs.columns % attrs.lanes:
+        raise CompileError(f"nn.conv_planes: {attrs.columns} columns", expected=f"vectors of {attrs.lanes}")
     if len(attrs.sizes) != data.rank - 2 or len(attrs.padding) != 2 * (data.rank - 2):
         raise CompileError(f"nn.conv_planes: sizes {attrs.sizes}, padding {attrs.padding} of rank {data.rank}")
     return TensorType((data.shape[0], channels, *attrs.sizes), dtype)
@@ -88,12 +94,40 @@ def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.nda
     return np.ascontiguousarray(result[whole])
 
 
+def _choose_tile(T: Any, attrs: Attrs, channels: int, together: int) -> tuple[int, int]:
+    """Output channels and columns of a row that are computed together."""
+    lanes = attrs.lanes
+    most = max(MOST_SUMS, together * attrs.columns // lanes)
+    divisors = [n for n in range(1, min(channels, most) + 1) if channels % n == 0]
+    count: int = T.knobs.choose("planes.channels", divisors, together)
+    usual = min(attrs.columns // lanes, most // count)
+    length = attrs.sizes[-1]
+    whole = -(-length // lanes) if isinstance(length, int) else most  # more would compute nothing but what is dropped
+    vectors = range(1, max(usual, min(whole, most // count)) + 1)
+    columns: int = T.knobs.choose("planes.columns", [v * lanes for v in vectors], usual * lanes)
+    return count, columns
+
+
+def _padding_of_tile(T: Any, attrs: Attrs, columns: int, elements: Any, width: int) -> tuple[int, ...]:
+    """Padding behind the data with which parts of so many columns can be read."""
+    spatial = len(attrs.sizes)
+    *others, after = attrs.padding[spatial:]
+    length, stride = attrs.sizes[-1], attrs.strides[-1]
+    if isinstance(length, int) and isinstance(elements, int):
+        before = attrs.padding[spatial - 1]
+        last = (-(-length // columns) * columns - 1) * stride + span(width, attrs.dilations[-1])
+        return (*others, max(0, last - elements - before))
+    return (*others, after + max(0, columns - attrs.columns) * stride)
+
+
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
     spatial = len(attrs.sizes)
-    padded = pad_stage(T, data, attrs.padding[:spatial], attrs.padding[spatial:], T.const(0, T.dtype(data)), "conv_pad")
     chunks, in_channels, *window, together = T.shape(weights)
+    count, columns = _choose_tile(T, attrs, chunks * together, together)
+    after = _padding_of_tile(T, attrs, columns, T.shape(data)[-1], window[-1])
+    padded = pad_stage(T, data, attrs.padding[:spatial], after, T.const(0, T.dtype(data)), "conv_pad")
     batch, _, *outer, length = T.result_shape()
-    columns, stride, dilation = attrs.columns, attrs.strides[-1], attrs.dilations[-1]
+    stride, dilation = attrs.strides[-1], attrs.dilations[-1]
     parts = T.floor_div(length + (columns - 1), columns)
     if stride > 1:  # columns of one remainder side by side, so that neighbours of the result lie together
         *front, width = T.shape(padded)
@@ -115,14 +149,16 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
             value = padded(n, channel, *at, x + shift)
         else:
             value = phases(n, channel, *at, T.floor_mod(shift, stride), x + T.floor_div(shift, stride))
-        return T.sum(value * weights(k, channel, *offsets, o), [channel, *offsets])
+        o = k * count + o
+        chunk, place = T.floor_div(o, together), T.floor_mod(o, together)
+        return T.sum(value * weights(chunk, channel, *offsets, place), [channel, *offsets])
 
-    sums = T.compute((batch, chunks, *outer, parts, together, columns), rows, "conv_planes")
+    sums = T.compute((batch, chunks * together // count, *outer, parts, count, columns), rows, "conv_planes")
 
     def result(n: Any, k: Any, *position: Any) -> Any:
         *lead, x = position
-        place = (T.floor_div(x, columns), T.floor_mod(k, together), T.floor_mod(x, columns))
-        value = sums(n, T.floor_div(k, together), *lead, *place)
+        place = (T.floor_div(x, columns), T.floor_mod(k, count), T.floor_mod(x, columns))
+        value = sums(n, T.floor_div(k, count), *lead, *place)
         return value if bias is None else value + bias(k)
 
     return T.compute(T.result_shape(), result, "planes_result")
@@ -140,6 +176,7 @@ register(
             "padding": REQUIRED,
             "dilations": REQUIRED,
             "columns": REQUIRED,
+            "lanes": REQUIRED,
             "sizes": REQUIRED,
         },
     )

@@ -194,8 +194,10 @@ def _define(name: str, optional: Sequence[str], activations: int, **attributes: 
     def reference(attrs: Attrs, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         return _evaluate(name, attrs, _arguments(attrs, tuple(_weights(name, attrs)), arrays))
 
-    def source(symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType]) -> CSource:
-        return kernel(name, symbol, attrs, _arguments(attrs, tuple(_weights(name, attrs)), args), results)
+    def source(
+        symbol: str, attrs: Attrs, args: Sequence[TensorType], results: Sequence[TensorType], knobs: Any
+    ) -> CSource:
+        return kernel(name, symbol, attrs, _arguments(attrs, tuple(_weights(name, attrs)), args), results, knobs)
 
     common = {"activations": REQUIRED, "reversals": (False,), "clip": None, "optional": ()}
     register(
@@ -205,6 +207,7 @@ def _define(name: str, optional: Sequence[str], activations: int, **attributes: 
             relation,
             reference,
             source=source,
+            has_knobs=True,
             attributes={**common, **attributes},
             multiply_adds=lambda attrs, args, results: results[0].size * gates * results[0].shape[3],
         )

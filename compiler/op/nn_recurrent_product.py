@@ -17,8 +17,29 @@ from ..relay.dimension import Dimension
 #: Hidden units of a tile: a register of AVX-512, two of AVX, four of SSE and NEON.
 TILE = 16
 
-#: Sums that are needed to hide the latency of multiply-adds.
-_INDEPENDENT = 8
+#: Numbers of rows for which there may be a function.
+ROWS = (1, 2, 3, 4, 6, 8)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a product is computed; what it computes does not depend on it, but for the order of its sums.
+
+    Attributes
+    ----------
+    rows : int
+        Rows that one pass over a tile takes at most, if there are registers for so many.
+    sums : int
+        Vectors of sums at least: where the rows have fewer, several elements of a state have their own. 8 hide the
+        latency of multiply-adds.
+    waiting : int
+        So many rows or tiles more than those of one pass wait for each other before elementary functions are computed
+        for all of them.
+    """
+
+    rows: int
+    sums: int
+    waiting: int
 
 
 @dataclass(frozen=True)
@@ -42,9 +63,9 @@ class _Version:
     def lanes(self, item: int) -> int:
         return max(1, self.vector_bytes // item)
 
-    def most_rows(self, gates: int) -> int:
+    def most_rows(self, gates: int, way: Way) -> int:
         """Rows that one pass over a tile takes at most."""
-        return min(8, self.sums // gates) if self.vector_bytes else 1
+        return min(way.rows, self.sums // gates) if self.vector_bytes else 1
 
 
 _VERSIONS = (
@@ -56,15 +77,15 @@ _VERSIONS = (
 )
 
 
-def product_source(name: str, gates: int, hidden: int, item: int, batch: Dimension, lengths: bool) -> str:
-    """C of a function that multiplies states by a tile, and of a constant, how many rows it takes at most.
+def product_source(name: str, gates: int, hidden: int, item: int, batch: Dimension, lengths: bool, way: Way) -> str:
+    """C of a function that multiplies states by a tile, and of constants for its caller.
 
     Parameters
     ----------
     name : str
         ``void NAME(const @_real *weights, const @_real *const *rows, int32_t count, @_real *sums)`` writes sums
         ``[row][gate][unit]`` of `count` rows; ``NAME_most`` is the greatest count. There must be as many pointers and
-        sums.
+        sums. ``NAME_waiting`` says how many rows or tiles more wait for elementary functions.
     gates, hidden : int
     item : int
         Bytes of an element.
@@ -72,18 +93,19 @@ def product_source(name: str, gates: int, hidden: int, item: int, batch: Dimensi
         Rows, which are cut into blocks as `chunk` says.
     lengths : bool
         Rows may end before others.
+    way : Way
     """
     text = ""
     for index, version in enumerate(_VERSIONS):
         text += f"#{'if' if index == 0 else 'elif'} {version.condition}\n" if version.condition else "#else\n"
-        text += _version_source(version, name, gates, hidden, item, _sizes(version, gates, batch, lengths))
+        sizes = _sizes(version.most_rows(gates, way), batch, lengths)
+        text += _version_source(version, name, gates, hidden, item, sizes, way)
     return text + "#endif\n\n"
 
 
-def _sizes(version: _Version, gates: int, batch: Dimension, lengths: bool) -> list[int]:
+def _sizes(most: int, batch: Dimension, lengths: bool) -> list[int]:
     """For how many rows there are functions."""
-    most = version.most_rows(gates)
-    every = sorted({size for size in (1, 2, 3, 4, 6, 8) if size <= most} | {most})
+    every = sorted({size for size in ROWS if size <= most} | {most})
     if not isinstance(batch, int) or lengths:
         return every
     blocks = max(1, -(-batch // most))
@@ -92,9 +114,11 @@ def _sizes(version: _Version, gates: int, batch: Dimension, lengths: bool) -> li
     return sorted({next(size for size in every if size >= count) for count in counts})
 
 
-def _version_source(version: _Version, name: str, gates: int, hidden: int, item: int, sizes: Sequence[int]) -> str:
-    lanes = version.lanes(item)
-    text = f"enum {{ {name}_most = {version.most_rows(gates)} }};\n"
+def _version_source(
+    version: _Version, name: str, gates: int, hidden: int, item: int, sizes: Sequence[int], way: Way
+) -> str:
+    waiting = way.waiting if version.vector_bytes else 0
+    text = f"enum {{ {name}_most = {version.most_rows(gates, way)}, {name}_waiting = {waiting} }};\n"
     if version.vector_bytes:
         # Aligned and aliased like elements: weights may come from the caller.
         alignment = f"__vector_size__({version.vector_bytes}), __aligned__({item}), __may_alias__"
@@ -102,7 +126,7 @@ def _version_source(version: _Version, name: str, gates: int, hidden: int, item:
     else:
         text += f"typedef @_real {name}_vector;\n"
     for size in sizes:
-        text += _rows_source(version, name, gates, hidden, lanes, size)
+        text += _rows_source(version, name, gates, hidden, item, size, way)
     text += f"static inline void {name}(const @_real *weights, const @_real *const *rows, int32_t count, "
     text += "@_real *sums) {\n"
     for size in sizes[:-1]:
@@ -110,15 +134,16 @@ def _version_source(version: _Version, name: str, gates: int, hidden: int, item:
     return text + f"  (void)count;\n  {name}{sizes[-1]}(weights, rows, sums);\n}}\n"
 
 
-def _rows_source(version: _Version, name: str, gates: int, hidden: int, lanes: int, rows: int) -> str:
+def _rows_source(version: _Version, name: str, gates: int, hidden: int, item: int, rows: int, way: Way) -> str:
     """C of the function for a number of rows: sums for all gates, or without vectors for one, at a time."""
     at_once = gates if version.vector_bytes else 1
+    lanes = version.lanes(item)
     parts = TILE // lanes
     while rows * at_once * parts > version.sums:
         parts //= 2
     # One row alone would wait for its sums: several elements of the state have their own then.
     copies = 1
-    while version.vector_bytes and copies * rows * at_once * parts < _INDEPENDENT:
+    while version.vector_bytes and copies * rows * at_once * parts < way.sums:
         copies *= 2
     indices = [(r, g, p) for r in range(rows) for g in range(at_once) for p in range(parts)]
     vector, width = f"{name}_vector", gates * TILE

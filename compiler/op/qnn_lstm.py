@@ -120,7 +120,9 @@ static void @_product(int32_t *restrict sums, const int16_t *restrict codes, con
                       const $byte *restrict zero) {
   int32_t total = 0;
   memset(sums, 0, 4 * $hidden * sizeof(int32_t));
-  for (int32_t k = 0; k < $hidden; ++k) {
+  int32_t k = 0;
+$several\
+  for (; k < $hidden; ++k) {
     const int32_t code = codes[k];
     const $byte *restrict row = weights + (int64_t)k * 4 * $hidden;
     total += code;
@@ -162,7 +164,26 @@ $begin
 """
 
 
-def _source(symbol: str, attrs: Attrs, arguments: Sequence[TensorType], results: Sequence[TensorType]) -> CSource:
+def _several_steps(steps: int, byte: str, hidden: int) -> str:
+    """C that adds what so many states give to the sums in one pass over these; the rest is done one by one."""
+    if steps == 1:
+        return ""
+    numbers = range(steps)
+    lines = [
+        f"  for (; k + {steps} <= {hidden}; k += {steps}) {{",
+        f"    const {byte} *restrict row = weights + (int64_t)k * {4 * hidden};",
+        f"    const int32_t {', '.join(f'code{n} = codes[k + {n}]' for n in numbers)};",
+        f"    total += {' + '.join(f'code{n}' for n in numbers)};",
+        f"    for (int32_t j = 0; j < {4 * hidden}; ++j)",
+        f"      sums[j] += {' + '.join(f'code{n} * row[{n * 4 * hidden} + j]' for n in numbers)};",
+        "  }",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _source(
+    symbol: str, attrs: Attrs, arguments: Sequence[TensorType], results: Sequence[TensorType], knobs: Any
+) -> CSource:
     args = _arguments(attrs, arguments)
     x, weights = args["x"], args["weights"]
     steps, batch, _ = x.shape
@@ -183,6 +204,7 @@ def _source(symbol: str, attrs: Attrs, arguments: Sequence[TensorType], results:
         clip=f"x > {limit} ? {limit} : x < -{limit} ? -{limit} : x" if limit else "x",
         byte=f"{weights.dtype}_t",
         hidden=hidden,
+        several=_several_steps(knobs.choose("qnn_lstm.steps", (1, 2, 4, 8), 4), f"{weights.dtype}_t", hidden),
         zero_index="0" if args["zero"].size == 1 else "j",
         scale_index="0" if args["scale"].size == 1 else "place",
         parameters=parameters(
@@ -216,6 +238,7 @@ register(
         _relation,
         _reference,
         source=_source,
+        has_knobs=True,
         attributes={
             "activations": REQUIRED,
             "reverse": False,

@@ -58,6 +58,7 @@ def _convert(target: Target, call: Call, var: Var) -> Call | None:
             "padding": padding,
             "dilations": attrs.dilations,
             "columns": columns,
+            "lanes": target.lanes(),
             "sizes": sizes,
         },
     )

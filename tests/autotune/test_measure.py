@@ -22,6 +22,7 @@ from onnxc.relay.types import TensorType
 from onnxc.transform.pipeline import PassContext, run_pipeline
 from tests.autotune.fakes import workloads
 from tests.kernel.native import Graph
+from tests.kernel.recurrent_cases import cell
 
 HOST = targets.find("host")
 COMPILER = find_compiler(HOST)
@@ -54,6 +55,19 @@ def test_candidates_are_described_and_measured(rows: int | str) -> None:
     assert len(first.warm) >= 3 and len(first.flushed) >= 3 and first.machine == machine_name()
     assert 1e-8 < first.seconds < 1e-2
     assert second.agrees_with(first)
+
+
+def test_kernels_in_c_are_described_and_measured() -> None:
+    """A recurrence of many steps, in which rounding errors must not grow."""
+    graph = Graph()
+    module = run_pipeline(graph.module(cell(graph, "nn.lstm", 40, 2, 100)), PassContext(HOST, 3))
+    (function,) = (f for f in module.functions.values() if f.is_primitive)
+    workload = Workload(function, HOST, 1, {}, (1,))
+    default, *others = tasks.describe(workload, [Proposal({}), *(Proposal({}, seed) for seed in range(3))])
+    assert "recurrent.sums" in default.choices and default.features["knob.recurrent.sums"] == 8
+    first = run(workload, default)
+    assert all(run(workload, other).agrees_with(first) for other in others)
+    assert tasks.count_operations(workload) == 2 * 100 * 2 * 40 * 4 * 40
 
 
 def test_operations_are_counted_as_they_are_written() -> None:

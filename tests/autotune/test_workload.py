@@ -8,6 +8,7 @@ from onnxc.relay.dimension import evaluate
 from onnxc.relay.types import tensor_fields
 from onnxc.transform.pipeline import PassContext, run_pipeline
 from tests.kernel.native import Graph
+from tests.kernel.recurrent_cases import cell
 
 HOST = targets.find("host")
 
@@ -26,3 +27,10 @@ def test_weights_and_what_other_kernels_read() -> None:
     assert first.elsewhere == packed[1] + result
     assert second.elsewhere == packed[0] + result
     assert softmax.elsewhere == sum(packed) + result
+
+
+def test_kernels_in_c_are_tuned_where_they_have_knobs() -> None:
+    graph = Graph()
+    results = [*cell(graph, "nn.lstm", 20, 2, 3), graph("determinant", graph.input(2, 3, 3))]
+    (found,) = extract(run_pipeline(graph.module(results), PassContext(HOST, 3)), HOST, {})
+    assert found.title.startswith("lstm") and found.weights == (1,)

@@ -12,7 +12,7 @@ from tests.kernel.cases import Case, scalar
 from tests.kernel.native import Graph
 
 
-def _attend(g: Graph, query: Atom, key: Atom, value: Atom, mask: Atom | None = None) -> Any:
+def attend(g: Graph, query: Atom, key: Atom, value: Atom, mask: Atom | None = None) -> Any:
     scores = g("multiply", g("nn.matmul", query, key, transpose_b=True), scalar(0.125))
     if mask is not None:
         scores = g("add", scores, mask)
@@ -21,7 +21,7 @@ def _attend(g: Graph, query: Atom, key: Atom, value: Atom, mask: Atom | None = N
 
 def _masked(g: Graph) -> list[Atom]:
     query, key, value = (g.input("N", 2, "M", 16) for _ in range(3))
-    return [_attend(g, query, key, value, g.input("N", 1, 1, "M"))]
+    return [attend(g, query, key, value, g.input("N", 1, 1, "M"))]
 
 
 def _projected(g: Graph, length: Dimension | str, heads: int, depth: int) -> list[Atom]:
@@ -34,7 +34,7 @@ def _projected(g: Graph, length: Dimension | str, heads: int, depth: int) -> lis
         part = g("strided_slice", x, begin=begin, end=end, strides=(1,) * 5)
         return g("transpose", g("reshape", part, shape=(2, symbolic, heads, depth)), axes=(0, 2, 1, 3))
 
-    result = g("transpose", _attend(g, operand(0), operand(1), operand(2)), axes=(0, 2, 1, 3))
+    result = g("transpose", attend(g, operand(0), operand(1), operand(2)), axes=(0, 2, 1, 3))
     return [g("reshape", result, shape=(2, symbolic, heads * depth))]
 
 
@@ -50,7 +50,7 @@ def _empty_rows(g: Graph) -> list[Atom]:
 
 def _cross(g: Graph) -> list[Atom]:
     """More keys than queries, values that are wider than keys, an operator behind."""
-    result = _attend(g, g.input(1, 2, 5, 24), g.input(1, 2, "M", 24), g.input(1, 2, "M", 80), g.input("M"))
+    result = attend(g, g.input(1, 2, 5, 24), g.input(1, 2, "M", 24), g.input(1, 2, "M", 80), g.input("M"))
     return [g("multiply", g("transpose", result, axes=(0, 2, 1, 3)), g.weights(80))]
 
 
@@ -63,17 +63,17 @@ def _grouped(g: Graph, rows: int | str) -> list[Atom]:
         parted = g("reshape", x, shape=(2, 2, 1, columns, size))
         return g("reshape", g("broadcast_to", parted, shape=(2, 2, 3, columns, size)), shape=(2, 6, columns, size))
 
-    return [_attend(g, query, repeated(key, 20), repeated(value, 21), g.input(2, 1, rows, "M"))]
+    return [attend(g, query, repeated(key, 20), repeated(value, 21), g.input(2, 1, rows, "M"))]
 
 
 def _narrow(g: Graph) -> list[Atom]:
     """Heads that are narrower than a vector."""
-    return [_attend(g, g.input(1, 2, 9, 5), g.input(1, 2, 11, 5), g.input(1, 2, 11, 3))]
+    return [attend(g, g.input(1, 2, 9, 5), g.input(1, 2, 11, 5), g.input(1, 2, 11, 3))]
 
 
 def _one_row(g: Graph) -> list[Atom]:
     """One query: its keys are not packed."""
-    return [_attend(g, g.input(2, 3, 1, 40), g.input(2, 3, "M", 40), g.input(2, 3, "M", 40), g.input(2, 1, 1, "M"))]
+    return [attend(g, g.input(2, 3, 1, 40), g.input(2, 3, "M", 40), g.input(2, 3, "M", 40), g.input(2, 1, 1, "M"))]
 
 
 def _bounded(g: Graph, groups: int) -> list[Atom]:
@@ -104,8 +104,8 @@ def _bounded(g: Graph, groups: int) -> list[Atom]:
 def _single(g: Graph) -> list[Atom]:
     """Matrices in a stack: one head, of which the mask is one for each or for all."""
     key, value = g.input(3, "M", 24), g.input(3, "M", 40)
-    first = _attend(g, g.input(3, "N", 24), key, value, g.input(3, "N", "M"))
-    return [first, g("nn.relu", _attend(g, g.input(3, "N", 24), key, value, g.input("N", "M")))]
+    first = attend(g, g.input(3, "N", 24), key, value, g.input(3, "N", "M"))
+    return [first, g("nn.relu", attend(g, g.input(3, "N", 24), key, value, g.input("N", "M")))]
 
 
 _RULE = ("attention",)

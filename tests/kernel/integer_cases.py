@@ -34,7 +34,7 @@ def _requantized(g: Graph, sums: Atom, terms: int, low: int = 0) -> Any:
     return g("qnn.requantize", sums, multiplier, dtype="uint8", zero_point=100, low=low, high=255)
 
 
-def _bytes_conv(g: Graph, x: Atom, channels: int, *window: int, low: int = 0, **attrs: Any) -> Any:
+def bytes_conv(g: Graph, x: Atom, channels: int, *window: int, low: int = 0, **attrs: Any) -> Any:
     terms = int(np.prod(window)) * _channels(x) // attrs.get("groups", 1)
     return _requantized(g, _conv(g, x, channels, *window, **attrs), terms, low)
 
@@ -44,14 +44,14 @@ def _add(g: Graph, a: Atom, b: Atom) -> Any:
 
 
 def _residual(g: Graph) -> list[Atom]:
-    x = _bytes_conv(g, g.input("N", 3, 7, 5, dtype="uint8"), 16, 1, 1)
-    return [_add(g, _bytes_conv(g, x, 16, 3, 3, padding=1), x)]
+    x = bytes_conv(g, g.input("N", 3, 7, 5, dtype="uint8"), 16, 1, 1)
+    return [_add(g, bytes_conv(g, x, 16, 3, 3, padding=1), x)]
 
 
 def _separable(g: Graph) -> list[Atom]:
-    x = _bytes_conv(g, g.input("N", 3, "M", 7, dtype="uint8"), 32, 1, 1)
-    x = _bytes_conv(g, x, 32, 3, 3, groups=32, padding=1, strides=2, low=100)
-    return [_bytes_conv(g, x, 16, 1, 1)]
+    x = bytes_conv(g, g.input("N", 3, "M", 7, dtype="uint8"), 32, 1, 1)
+    x = bytes_conv(g, x, 32, 3, 3, groups=32, padding=1, strides=2, low=100)
+    return [bytes_conv(g, x, 16, 1, 1)]
 
 
 def _byte(g: Graph, *shape: int | str) -> Atom:
@@ -82,7 +82,7 @@ _CONV = ("conv_integer",)
 INTEGER_CASES = [
     Case(
         "integer_widths",
-        lambda g: [_bytes_conv(g, _byte(g, 2, 8, w), 16, 3, padding=1) for w in (1, 3, 5, 37)],
+        lambda g: [bytes_conv(g, _byte(g, 2, 8, w), 16, 3, padding=1) for w in (1, 3, 5, 37)],
         _CONV * 4,
     ),
     Case(
@@ -93,21 +93,21 @@ INTEGER_CASES = [
     Case(
         "integer_many_channels",
         lambda g: [
-            _bytes_conv(g, _byte(g, 1, 80, 4, 4), 96, 1, 1),
-            _bytes_conv(g, _byte(g, 1, 48, 9, 11), 64, 3, 3, padding=1),
+            bytes_conv(g, _byte(g, 1, 80, 4, 4), 96, 1, 1),
+            bytes_conv(g, _byte(g, 1, 48, 9, 11), 64, 3, 3, padding=1),
         ],
         _CONV * 2,
     ),
     Case(
         "integer_uneven",
-        lambda g: [_bytes_conv(g, _byte(g, 1, 8, 9, 6), 8, 2, 3, strides=(2, 1), padding=(1, 0, 2, 1))],
+        lambda g: [bytes_conv(g, _byte(g, 1, 8, 9, 6), 8, 2, 3, strides=(2, 1), padding=(1, 0, 2, 1))],
         _CONV,
     ),
     Case("integer_dilated", lambda g: [_conv(g, _byte(g, 1, 16, 37), 7, 5, dilations=2, padding=(4, 3))], _CONV),
-    Case("integer_cube", lambda g: [_bytes_conv(g, _byte(g, 1, 4, 3, 5, 7), 8, 3, 3, 3, padding=1)], _CONV),
+    Case("integer_cube", lambda g: [bytes_conv(g, _byte(g, 1, 4, 3, 5, 7), 8, 3, 3, 3, padding=1)], _CONV),
     Case(
         "integer_symbolic_image",
-        lambda g: [_bytes_conv(g, _byte(g, "N", 3, "M", "W"), 17, 3, 3, padding=1, strides=2)],
+        lambda g: [bytes_conv(g, _byte(g, "N", 3, "M", "W"), 17, 3, 3, padding=1, strides=2)],
         _CONV,
         {"N": (1, 2), "M": (5, 6), "W": (3, 37)},
     ),
@@ -116,7 +116,7 @@ INTEGER_CASES = [
     Case(
         "integer_depthwise",
         lambda g: [
-            _bytes_conv(g, _byte(g, 1, 16, 9, 11), 16, *window, groups=16, padding=1, strides=s, dilations=d)
+            bytes_conv(g, _byte(g, 1, 16, 9, 11), 16, *window, groups=16, padding=1, strides=s, dilations=d)
             for window, s, d in (((3, 3), 1, 1), ((5, 5), 2, 1), ((3, 3), 1, 2), ((1, 4), 1, 1), ((3, 2), (1, 2), 1))
         ],
         _CONV * 5,
@@ -127,9 +127,9 @@ INTEGER_CASES = [
         _CONV,
         {"N": (1, 2), "M": (1, 5), "W": (1, 2, 19)},
     ),
-    Case("integer_groups", lambda g: [_bytes_conv(g, _byte(g, 2, 32, 5, 7), 64, 3, 3, groups=2, padding=1)], _CONV),
+    Case("integer_groups", lambda g: [bytes_conv(g, _byte(g, 2, 32, 5, 7), 64, 3, 3, groups=2, padding=1)], _CONV),
     Case(
-        "integer_multiplier", lambda g: [_bytes_conv(g, _byte(g, "N", 8, 5, 5), 16, 3, 3, groups=8)], (), {"N": (1, 3)}
+        "integer_multiplier", lambda g: [bytes_conv(g, _byte(g, "N", 8, 5, 5), 16, 3, 3, groups=8)], (), {"N": (1, 3)}
     ),
     Case("integer_signed", lambda g: [_conv(g, g.input(1, 5, 6, 6, dtype="int8"), 4, 3, 3, zero_point=-9)], ()),
     Case(

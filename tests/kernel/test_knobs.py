@@ -12,10 +12,12 @@ import pytest
 from onnxc import targets
 from onnxc.kernel.knobs import Knobs, Option
 from onnxc.targets.cpu.schedules.generic import PIXELS
+from tests.kernel.attention_cases import ATTENTION_CASES
 from tests.kernel.cases import CASES, Case
 from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
 from tests.kernel.operator_cases import OPERATOR_CASES
+from tests.kernel.type_cases import TYPE_CASES
 
 
 def _ask(knobs: Knobs) -> None:
@@ -89,10 +91,6 @@ def test_a_refused_record_gives_way_to_defaults() -> None:
     assert knobs.choices == {"rule.tile": 1}
 
 
-#: Rules with knobs, besides the generic one.
-_RULES = {"conv_blocked", "conv_integer", "conv_winograd", "matmul", "rows"}
-
-
 def test_poolings_have_a_knob() -> None:
     case = next(c for c in OPERATOR_CASES if c.name == "pools_of_blocks")
     graph, asked = Graph(), []
@@ -105,8 +103,15 @@ def test_poolings_have_a_knob() -> None:
     assert {(options, default) for name, options, default in asked if name == "generic.pixels"} == {(PIXELS, 2)}
 
 
-@pytest.mark.parametrize("case", [c for c in [*CASES, *INTEGER_CASES] if set(c.rules) & _RULES], ids=lambda c: c.name)
-@pytest.mark.parametrize("seed", [0, 1])
+#: Those with rules of their own have more choices.
+_TRIALS = [
+    (case, seed)
+    for case in (*CASES, *INTEGER_CASES, *ATTENTION_CASES, *OPERATOR_CASES, *TYPE_CASES)
+    for seed in ((0, 1) if set(case.rules) - {"rows"} else (0,))
+]
+
+
+@pytest.mark.parametrize(("case", "seed"), _TRIALS, ids=[f"{case.name}-{seed}" for case, seed in _TRIALS])
 def test_every_choice_computes_the_same(case: Case, seed: int, tmp_path: Path) -> None:
     """Choices at random, the same in each run."""
     chance = random.Random(f"{case.name} {seed}")

@@ -6,16 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from onnxc import targets
-from onnxc.op.nn_recurrent import GATES, pack_weights
-from onnxc.relay.expr import Atom, Constant
+from onnxc.op.nn_recurrent import GATES
 from tests.kernel.cases import M, N
 from tests.kernel.native import Graph, check, compile_module, link
-
-_ACTIVATIONS = {"nn.rnn": ("Tanh",), "nn.lstm": ("Sigmoid", "Tanh", "Tanh"), "nn.gru": ("Sigmoid", "Tanh")}
+from tests.kernel.recurrent_cases import cell
 
 #: Flags of a C compiler for each version of the products, and what the processor needs for it.
 _VERSIONS = {
@@ -27,31 +24,6 @@ _VERSIONS = {
 if targets.host().family != "x86":
     _VERSIONS = {"plain C": ((), ""), "vectors": ((), "")}
 _RUN_HERE = [name for name, (_, need) in _VERSIONS.items() if not need or need in targets.host().required_cpu_features]
-
-
-def _cell(g: Graph, name: str, hidden: int, batch: Any, steps: Any, directions: int = 1, **attrs: Any) -> list[Atom]:
-    """The results of a cell with all optional arguments that are named."""
-    random, dtype = np.random.default_rng(hidden), attrs.pop("dtype", "float32")
-    chosen = attrs.pop("activations", tuple((a, 0.0, 0.0) for a in _ACTIVATIONS[name]) * directions)
-    gates = [GATES[name]]
-    if name == "nn.gru" and not attrs.get("linear_before_reset"):
-        gates = [2, 1]
-    weights = [
-        Constant(pack_weights(random.uniform(-0.4, 0.4, (directions, n * hidden, hidden)).astype(dtype), n))
-        for n in gates
-    ]
-    shapes: dict[str, tuple[Any, ...]] = {"peephole": (directions, 3 * hidden), "bias": (directions, hidden)}
-    optional = attrs.get("optional", ())
-    others: list[Atom] = [
-        Constant(np.array([steps, 1, steps + 3, 0, 2][:batch], np.int32))
-        if role == "lengths"
-        else g.input(*shapes.get(role, (directions, batch, hidden)), dtype=dtype)
-        for role in optional
-    ]
-    x = g.input(steps, batch, directions * GATES[name] * hidden, dtype=dtype)
-    reversals = attrs.pop("reversals", (False, True)[:directions])
-    result = g(name, x, *weights, *others, activations=chosen, reversals=reversals, **attrs)
-    return [g.get_item(result, index) for index in range(3 if name == "nn.lstm" else 2)]
 
 
 @pytest.mark.parametrize("version", _RUN_HERE)
@@ -66,7 +38,7 @@ def test_products(name: str, version: str, tmp_path: Path) -> None:
             *((32, batch, "float32") for batch in (1, 16)),
             (19, 6, "float64"),
         ]
-        for result in _cell(g, name, hidden, batch, 3, dtype=dtype)
+        for result in cell(g, name, hidden, batch, 3, dtype=dtype)
     ]
     kernels = compile_module(g.module(results), targets.find("x86-64-v2"))
     if version == "plain C":
@@ -99,7 +71,7 @@ def test_options(directions: int, tmp_path: Path) -> None:
     ]
     if directions == 1:
         cells += [(name, {**attrs, "reversals": (True,)}) for name, attrs in cells]
-    results = [r for name, attrs in cells for r in _cell(g, name, 21, 5, 4, directions, **attrs)]
+    results = [r for name, attrs in cells for r in cell(g, name, 21, 5, 4, directions, **attrs)]
     kernels = compile_module(g.module(results), targets.find("x86-64-v3"))
     library = link(kernels, tmp_path)
     for kernel in kernels:
@@ -108,7 +80,7 @@ def test_options(directions: int, tmp_path: Path) -> None:
 
 def test_open_dimensions(tmp_path: Path) -> None:
     g = Graph()
-    results = [r for name in GATES for r in _cell(g, name, 20, N, M, 2)]
+    results = [r for name in GATES for r in cell(g, name, 20, N, M, 2)]
     kernels = compile_module(g.module(results), targets.find("x86-64-v3"))
     library = link(kernels, tmp_path)
     for kernel in kernels:

@@ -91,6 +91,9 @@ class _Attention:
         counts = [n for n in (1, 2, 4, 8) if n * block * 4 * self._tile <= STACK_BYTES]
         fitting = max([n for n in counts if n * block <= BLOCK_KEYS], default=1)
         self._together = knobs.choose("attention.panels", counts, fitting)
+        steps = [u for u in (1, 2, 4, 8) if isinstance(self._depth, int) and self._depth % u == 0] or [1]
+        #: Elements of a key's depth that are straight code.
+        self.unroll = knobs.choose("attention.unroll", steps, 1)
         shape = [loops.index(e) for e in (self._batch, self._shared, self._panels, self._depth, block)]
         self.packed = tirx.decl_buffer(shape, "float32", "attention_packed")
 
@@ -251,7 +254,10 @@ class _Tile:
         return loops.sequence(
             sums.allocation,
             self._each(vectors, lambda r, lane: sums.store(r * width + lane, _float(0))),
-            loops.serial(k._depth, add, "d"),
+            loops.serial(
+                loops.quotient_up(k._depth, k.unroll),
+                lambda d: loops.unrolled(k.unroll, lambda u: add(d * k.unroll + u)),
+            ),
             self._each(vectors, keep),
         )
 

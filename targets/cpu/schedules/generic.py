@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
+from math import prod
 from typing import Any
 
 from onnxc.kernel.knobs import Knobs
@@ -18,6 +20,8 @@ ROW_TILE = 64
 CHUNK = 4096
 #: Lengths of inner loops that are vectors as they are: the blocks of channels.
 BLOCKS = (4, 8, 16)
+#: Elements of vectors that a tuner tries.
+VECTORS = (4, 8, 16, 32)
 #: Neighbouring pixels that may be reduced together.
 PIXELS = (1, 2, 4, 7, 8, 14)
 #: Tasks that are enough for the threads.
@@ -31,9 +35,10 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any:
     row_tile = ROW_TILE
     if any(b.is_reduction(sch, block) for block in b.all_blocks(sch)):
         row_tile = knobs.choose("generic.row_tile", (16, 32, 64, 128, 256), ROW_TILE)
-    for block in b.all_blocks(sch):
-        if not b.is_reduction(sch, block) and not b.feeding_reduction(sch, block):
-            schedule_elementwise(sch, block)
+    plain = [k for k in b.all_blocks(sch) if not b.is_reduction(sch, k) and not b.feeding_reduction(sch, k)]
+    way = _choose_way(sch, plain, knobs)
+    for block in plain:
+        schedule_elementwise(sch, block, way)
     pixels = cache(lambda: int(knobs.choose("generic.pixels", PIXELS, 2)))  # a kernel may have several reductions
     for block in b.all_blocks(sch):
         if b.is_reduction(sch, block):
@@ -41,24 +46,88 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any:
     return sch.mod["main"]
 
 
-def schedule_elementwise(sch: Any, block: Any) -> None:
+@dataclass(frozen=True)
+class Way:
+    """How elementwise blocks are computed.
+
+    Attributes
+    ----------
+    axes : int
+        So many axes are one loop at most, if they are contiguous; 0: all.
+    vector : int
+        The inner loop goes by vectors of so many elements, where they divide it. 1: LLVM vectorises it, with what is
+        left at its end; 0: the same, but blocks of channels are vectors as they are.
+    unroll : int
+        So many of these vectors are straight code.
+    """
+
+    axes: int = 0
+    vector: int = 0
+    unroll: int = 1
+
+
+def _choose_way(sch: Any, blocks: Sequence[Any], knobs: Knobs) -> Way:
+    """One way for all elementwise blocks of a kernel."""
+    spatial = [b.split_loops(sch, block)[0] for block in blocks]
+    most = [_inner_axes(sch, block, loops) for block, loops in zip(blocks, spatial, strict=True) if loops]
+    if not most:
+        return Way()
+    axes = knobs.choose("elementwise.axes", range(1, max(most) + 1), max(most))
+    lengths = set()
+    for block, loops in zip(blocks, spatial, strict=True):
+        inner = min(axes, _inner_axes(sch, block, loops)) if loops and b.has_scalars(sch, block) else 0
+        extents = [b.extent(sch, loop) for loop in loops[len(loops) - inner :]]
+        lengths.add(0 if None in extents or not inner else prod(e or 1 for e in extents))
+    widths = [n for n in VECTORS if any(length and length % n == 0 for length in lengths)]
+    vector = knobs.choose("elementwise.vector", [0, *([1] if lengths & {*BLOCKS} else []), *widths], 0)
+    parts = (
+        [u for u in (1, 2, 4) if any(length and length % (u * vector) == 0 for length in lengths)] if vector > 1 else []
+    )
+    return Way(axes, vector, knobs.choose("elementwise.unroll", parts, 1) if parts else 1)
+
+
+def _inner_axes(sch: Any, block: Any, spatial: Sequence[Any]) -> int:
+    """How many axes can be one loop."""
+    inner = max(1, min(b.contiguous_axes(sch, block), len(spatial)))
+    return next(n for n in range(inner, 0, -1) if b.fusable(sch, spatial[len(spatial) - n :]))
+
+
+def schedule_elementwise(sch: Any, block: Any, way: Way = Way()) -> None:
     """Fuse the axes that lie contiguous in every tensor into the inner loop (LLVM vectorises it, tail included)."""
     spatial, _ = b.split_loops(sch, block)
     if not spatial:
         return
-    inner = max(1, min(b.contiguous_axes(sch, block), len(spatial)))
-    inner = next(n for n in range(inner, 0, -1) if b.fusable(sch, spatial[len(spatial) - n :]))
+    inner = _inner_axes(sch, block, spatial)
+    if way.axes and way.axes < inner:
+        inner = next(n for n in range(way.axes, 0, -1) if b.fusable(sch, spatial[len(spatial) - n :]))
     outer = spatial[: len(spatial) - inner]
     loop = sch.fuse(*spatial[len(spatial) - inner :])
     if outer:
-        if b.extent(sch, loop) in BLOCKS and b.has_scalars(sch, block):
-            sch.vectorize(loop)  # LLVM would rather vectorise the next loop, with gathers and scatters
+        _vectorize(sch, block, loop, way, usual=b.extent(sch, loop) in BLOCKS)
         b.parallel(sch, outer[: _enough_tasks(sch, outer)])
         return
     length = b.extent(sch, loop)
     if length is None or length >= 2 * CHUNK:
-        chunk, _ = sch.split(loop, [None, b.divisor(length, CHUNK)])
+        chunk, loop = sch.split(loop, [None, b.divisor(length, CHUNK)])
         sch.parallel(chunk)
+    _vectorize(sch, block, loop, way)
+
+
+def _vectorize(sch: Any, block: Any, loop: Any, way: Way, usual: bool = False) -> None:
+    """Make vectors of a loop, or a part of it; `usual`: it is one, unless somebody says otherwise."""
+    length = b.extent(sch, loop)
+    if length is None or way.vector == 1 or not b.has_scalars(sch, block):
+        return
+    if way.vector == 0:
+        if usual:
+            sch.vectorize(loop)  # LLVM would rather vectorise the next loop, with gathers and scatters
+        return
+    if length % way.vector:
+        return
+    unroll = way.unroll if length % (way.vector * way.unroll) == 0 else 1
+    _, part, lane = sch.split(loop, [None, unroll, way.vector])
+    sch.unroll(part)
+    sch.vectorize(lane)
 
 
 def _enough_tasks(sch: Any, loops: list[Any]) -> int:

@@ -23,17 +23,17 @@ def index(value: Any) -> Any:
     return tirx.const(value, "int32") if isinstance(value, int) else value
 
 
-def _loop(extent: Any, body: Body, kind: Any, name: str) -> Any:
+def _loop(extent: Any, body: Body, kind: Any, name: str, annotations: Mapping[str, Any] | None = None) -> Any:
     if isinstance(extent, tirx.IntImm):
         extent = int(extent)
     if isinstance(extent, int) and extent == 1 and kind != tirx.ForKind.PARALLEL:
         return body(index(0))
     var = tirx.Var(name, "int32")
-    return tirx.For(var, index(0), index(extent), kind, body(var))
+    return tirx.For(var, index(0), index(extent), kind, body(var), annotations=dict(annotations or {}))
 
 
-def serial(extent: Any, body: Body, name: str = "i") -> Any:
-    return _loop(extent, body, tirx.ForKind.SERIAL, name)
+def serial(extent: Any, body: Body, name: str = "i", annotations: Mapping[str, Any] | None = None) -> Any:
+    return _loop(extent, body, tirx.ForKind.SERIAL, name, annotations)
 
 
 def unrolled(extent: int, body: Body, name: str = "u") -> Any:

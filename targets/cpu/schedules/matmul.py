@@ -11,12 +11,14 @@ from typing import Any
 
 from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
+from onnxc.kernel.prefetch import PREFETCH
 from onnxc.kernel.tvm_api import tirx
 from onnxc.target import Target
 
 from . import blocks as b
 from . import loops
 from .generic import schedule_elementwise
+from .streams import choose_ahead
 
 _STAGES = {
     "nn.dense_packed": "dense_packed",
@@ -49,6 +51,8 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         statements.append(sch.get(sch.get_loops(blocks["matmul_pack"])[0]))
     attrs = lowered.anchor.attrs
     tiles = _Tiles(product, epilogue, target.lanes(), attrs["row_tile"], attrs.get("depth_step", 1), knobs)
+    if "matmul_pack" not in blocks and target.kernel_format == "object" and tiles.one_pass:
+        tiles.ahead = choose_ahead(knobs, "matmul.prefetch", 0)
     return loops.with_body(sch.mod["main"], [*statements, tiles.all()], buffers)
 
 
@@ -74,7 +78,14 @@ class _Tiles:
         # Columns outside: a panel stays in the L2 cache for all rows.
         self._outer = knobs.choose("matmul.outer", ("columns", "rows"), "columns")
         steps = [u for u in (1, 2, 4, 8, 16) if isinstance(self._depth, int) and self._depth % u == 0] or [1]
+        #: Bytes ahead of which weights are asked for.
+        self.ahead = 0
         self._unroll = knobs.choose("matmul.unroll", steps, depth_step if depth_step in steps else 1)
+
+    @property
+    def one_pass(self) -> bool:
+        """Are all weights read once, for all rows?"""
+        return isinstance(self._rows, int) and self._rows <= self._tile
 
     def all(self) -> Any:
         """The whole product."""
@@ -158,6 +169,7 @@ class _Tiles:
                 loops.quotient_up(self._depth, steps),
                 lambda k: loops.unrolled(steps, lambda u: add(k * steps + u)),
                 "k",
+                {PREFETCH: self.ahead} if self.ahead else {},
             ),
             results.allocation,
             at_sums(lambda r, lane: results.store(r * width + lane, sums.load(r * width + lane))),

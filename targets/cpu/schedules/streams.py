@@ -25,10 +25,19 @@ def prefetch(sch: Any, loop: Any, lowered: Lowered, target: Target, knobs: Knobs
         The knob. By default, small weights are not asked for: an instruction for each vector costs a percent where
         they come from the second cache anyway.
     """
+    ahead = choose_ahead(knobs, name, AHEAD if weights_are_large(lowered, target) else 0)
+    if ahead and target.kernel_format == "object":
+        sch.annotate(loop, PREFETCH, ahead)
+
+
+def choose_ahead(knobs: Knobs, name: str, usual: int) -> int:
+    """Bytes ahead; 0: nothing is asked for."""
+    return knobs.choose(name, (0, AHEAD // 2, AHEAD, 2 * AHEAD), usual)
+
+
+def weights_are_large(lowered: Lowered, target: Target) -> bool:
+    """Does the anchor's second argument not stay in the second cache?"""
     assert lowered.anchor is not None
     weights = lowered.anchor.args[1].type
     size = weights.byte_size if isinstance(weights, TensorType) else 0
-    large = isinstance(size, int) and 2 * size >= target.l2_bytes
-    ahead = knobs.choose(name, (0, AHEAD // 2, AHEAD, 2 * AHEAD), AHEAD if large else 0)
-    if ahead and target.kernel_format == "object":
-        sch.annotate(loop, PREFETCH, ahead)
+    return isinstance(size, int) and 2 * size >= target.l2_bytes
