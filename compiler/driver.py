@@ -186,7 +186,8 @@ def compile_module(
         "profile": options.profile,
     }
     model_hash = hash_model(module, target, options)
-    return Compiled(module, program, tuple(kernels.values()), target, model_hash, options.profile, facts)
+    distinct = {kernel.symbol: kernel for kernel in kernels.values()}
+    return Compiled(module, program, tuple(distinct.values()), target, model_hash, options.profile, facts)
 
 
 def _check_needs_no_system(program: Program, model: str, target: Target) -> None:

@@ -122,7 +122,7 @@ def _call_source(kernel: Kernel, dims: Mapping[str, int], weights: Sequence[int]
     sizes = [evaluate(t.byte_size, dims) for t in typed] + [evaluate(w, dims) for w in kernel.workspaces]
     kinds = [_FLOATS.get(t.dtype, "0") for t in typed] + ["0" for _ in kernel.workspaces]
     types = ["void *"] * len(sizes)  # of what, does not matter to the call
-    symbols = [str(dims[s]) for s in kernel.symbols]
+    symbols = [str(evaluate(size, dims)) for size in kernel.sizes]
     lines = [
         "#include <stddef.h>",
         "#include <stdint.h>",
@@ -140,7 +140,7 @@ def _call_source(kernel: Kernel, dims: Mapping[str, int], weights: Sequence[int]
     calls = []
     for phase in kernel.phases:
         extra = [] if kernel.rounds is None else ["round"]
-        extra += [] if phase.tasks is None else ["0", str(evaluate(phase.tasks, dims))]
+        extra += [] if phase.tasks is None else ["0", str(evaluate(kernel.in_model(phase.tasks), dims))]
         integers = ["int32_t"] * (len(symbols) + len(extra))
         lines.append(f"int32_t {phase.symbol}({', '.join([*types, *integers]) or 'void'});")
         arguments = [f"buffers[{i}]" for i in range(len(types))]
@@ -150,7 +150,7 @@ def _call_source(kernel: Kernel, dims: Mapping[str, int], weights: Sequence[int]
         ]
     lines += ["int32_t kernel_call(void **buffers) {", "    int32_t status;", "    (void)buffers;"]
     if kernel.rounds is not None:
-        rounds = evaluate(kernel.rounds, dims)
+        rounds = evaluate(kernel.in_model(kernel.rounds), dims)
         calls = [f"    for (int32_t round = 0; round < {rounds}; ++round) {{", *calls, "    }"]
     return "\n".join([*lines, *calls, "    return 0;", "}", ""])
 

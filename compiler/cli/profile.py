@@ -21,7 +21,7 @@ _WIDTH = 60
 
 @dataclass
 class KernelProfile:
-    """All steps of one kernel, in one run.
+    """All steps of one kernel on tensors of the same shapes, in one run.
 
     Attributes
     ----------
@@ -73,11 +73,11 @@ def measure_kernels(model: Model, feeds: Mapping[str, np.ndarray], runs: int) ->
 
 def by_kernel(runs: Sequence[Sequence[StepProfile]]) -> list[KernelProfile]:
     """The kernels of a model from the profiles of single runs, the slowest first; those that never ran are left out."""
-    groups: dict[str, list[int]] = {}
+    groups: dict[tuple[str, str], list[int]] = {}
     for index, step in enumerate(runs[0]):
-        groups.setdefault(step.kernel, []).append(index)
+        groups.setdefault((step.kernel, step.types), []).append(index)
     kernels = []
-    for name, indices in groups.items():
+    for (name, _), indices in groups.items():
         first = runs[0][indices[0]]
         steps = [[run[index] for index in indices] for run in runs]
         calls, work, moved = (

@@ -53,7 +53,7 @@ class StepTable:
         results = kernel.outputs
         types = f"{', '.join(map(str, kernel.inputs))} -> {', '.join(map(str, results))}"
         self.rows.append((kernel.symbol, step.comment, ", ".join(kernel.operators), types))
-        return self._step(kernel.multiply_adds, kernel.moved_bytes, call)
+        return self._step(kernel.in_model(kernel.multiply_adds), kernel.moved_bytes, call)
 
     def copy(self, step: CopyStep, call: str) -> str:
         """C that makes and times a copy."""

@@ -69,7 +69,7 @@ class StepText:
 
     def _kernel(self, step: KernelStep) -> list[str]:
         arguments = [self._address(b) for b in step.arguments] + (["text"] if step.kernel.makes_text else [])
-        arguments += [f"(int32_t){self._symbols[s]}" for s in step.kernel.symbols]
+        arguments += [f"(int32_t)({self._number(size)})" for size in step.kernel.sizes]
         if is_parallel(step.kernel, self._threads):
             arguments.insert(0, "parallel")
         call = f"call_{step.kernel.symbol}({', '.join(arguments)})"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .. import op as relay_op
 from ..diagnostics import CompileError, located
+from ..relay.dimension import Dimension, substitute
 from ..relay.expr import Call, Function
 from ..relay.types import TensorType, tensor_fields
 from ..target import Target
 from .elf import rename_symbols
 from .kernel import NAMELESS, Kernel, KernelCode, Phase, phase_symbol
 from .knobs import Knobs
+from .own_sizes import own_sizes
 from .primitive import arithmetic, function_symbols, heaviest_location, moved_bytes, multiply_adds, operators
 
 
@@ -31,7 +35,8 @@ def compile_kernel(function: Function, symbol: str, target: Target, knobs: Knobs
     CompileError
         An operator has no kernel for the element types.
     """
-    return named_kernel(function, compile_code(function, target, knobs), symbol)
+    own, sizes = own_sizes(function)
+    return named_kernel(function, compile_code(own, target, knobs), symbol, own, sizes)
 
 
 def compile_code(function: Function, target: Target, knobs: Knobs | None = None) -> KernelCode:
@@ -58,21 +63,31 @@ def compile_code(function: Function, target: Target, knobs: Knobs | None = None)
             ) from error
 
 
-def named_kernel(function: Function, code: KernelCode, symbol: str) -> Kernel:
-    """The kernel of a primitive function: its code under a name."""
+def named_kernel(
+    function: Function, code: KernelCode, symbol: str, own: Function, sizes: Mapping[str, Dimension]
+) -> Kernel:
+    """The kernel of a primitive function: its code under a name.
+
+    Parameters
+    ----------
+    own, sizes : Function and mapping
+        What the code was made of, and what its symbols are in those of the function: see `own_sizes`.
+    """
+    symbols = function_symbols(own)
     return Kernel(
         symbol,
         tuple(p.type for p in function.params if isinstance(p.type, TensorType)),
         tensor_fields(function.result.type),
-        code.workspaces,
-        tuple(function_symbols(function)),
+        tuple(substitute(size, sizes) for size in code.workspaces),
+        tuple(symbols),
+        tuple(sizes[name] for name in symbols),
         tuple(Phase(phase_symbol(symbol, index), tasks) for index, tasks in enumerate(code.tasks)),
         rename_symbols(code.object_code, lambda name: _named(name, symbol)) if code.object_code else b"",
         code.source.replace(NAMELESS, symbol),
-        arithmetic(function),
+        arithmetic(own),
         function.attrs.get("inplace"),
         operators(function),
-        multiply_adds(function),
+        multiply_adds(own),
         moved_bytes(function),
         makes_text=any(relay_op.get(name).makes_text for name in operators(function)),
         rounds=code.rounds,

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from ..diagnostics import CompileError
 from ..op.custom import custom_of
 from ..relay.expr import Function
+from ..relay.printer import canonical_text
 from ..store import Store
 from ..target import Target
 from .code_store import code_name, decode_code, encode_code
 from .compile import compile_code, named_kernel
 from .kernel import Kernel, KernelCode
 from .knobs import Knobs, Option
+from .own_sizes import own_sizes
 from .primitive import operators
 
 #: From so many kernels on, worker processes save more than they cost: they import TVM, all at the same time, which
@@ -54,30 +56,38 @@ def compile_kernels(
     Returns
     -------
     dict
-        Symbol -> kernel, in the order of the functions, whatever was in the store and who compiled the rest.
+        Symbol -> kernel, in the order of the functions, whatever was in the store and who compiled the rest. Functions
+        that differ only in what their sizes are called share one kernel's code, and the name of the first of them.
 
     Raises
     ------
     CompileError
         A kernel cannot be compiled, or a process that compiles ended before its time.
     """
+    own = {symbol: own_sizes(function) for symbol, function in functions.items()}
     chosen = {symbol: choose(function) for symbol, function in functions.items()}
-    names = {s: code_name(f, target, chosen[s]) if store else None for s, f in functions.items()}
+    first: dict[tuple[str, tuple[tuple[str, Option], ...]], str] = {}
+    shared = {
+        symbol: first.setdefault((canonical_text(function), tuple(sorted(chosen[symbol].items()))), symbol)
+        for symbol, (function, _) in own.items()
+    }
+    distinct = {symbol: own[symbol][0] for symbol in first.values()}
+    names = {s: code_name(f, target, chosen[s]) if store else None for s, f in distinct.items()}
     codes: dict[str, KernelCode] = {}
     for symbol, name in names.items():
         data = store.get(name) if store and name else None
         code = decode_code(data) if data else None
         if code is not None:
             codes[symbol] = code
-    progress(len(codes), len(functions))
-    missing = {symbol: function for symbol, function in functions.items() if symbol not in codes}
+    progress(len(codes), len(distinct))
+    missing = {symbol: function for symbol, function in distinct.items() if symbol not in codes}
     for symbol, code in _compile(missing, chosen, target, jobs):
         codes[symbol] = code
         name = names[symbol]
         if store and name:
             store.put(name, encode_code(code))
-        progress(len(codes), len(functions))
-    return {symbol: named_kernel(function, codes[symbol], symbol) for symbol, function in functions.items()}
+        progress(len(codes), len(distinct))
+    return {s: named_kernel(f, codes[shared[s]], shared[s], *own[s]) for s, f in functions.items()}
 
 
 def _compile(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..relay.dimension import Dimension
+from ..relay.dimension import Dimension, substitute
 from ..relay.types import TensorType
 
 
@@ -60,6 +60,10 @@ class Kernel:
     workspaces (aligned to 64 bytes), then an ``int32_t`` for each symbol, and the number of the round where there are
     rounds. Every phase returns 0, or a status.
 
+    A kernel has symbols of its own, which its code, tasks, rounds and amounts of work are written in; types and
+    workspaces are those of its calls in the model, in the model's symbols. Kernels that differ only in what their
+    symbols stand for are one function, with one name.
+
     Attributes
     ----------
     symbol : str
@@ -68,6 +72,8 @@ class Kernel:
         Bytes of each scratch buffer, which is alive during the kernel only.
     symbols : tuple of str
         Names of the dimensions that it takes, in order.
+    sizes : tuple of Dimension
+        What they are, in the model's symbols.
     phases : tuple of Phase
     object_code : bytes
         Object file; empty where the kernel is in C.
@@ -80,7 +86,7 @@ class Kernel:
     operators : tuple of str
         Relay's names of the operators in it.
     multiply_adds, moved_bytes : Dimension
-        Multiplications with an addition, and bytes of arguments and results, for reports.
+        Multiplications with an addition, and bytes of arguments and results (in the model's symbols), for reports.
     makes_text : bool
         It takes ``onnxc_text *text`` behind the other pointers.
     rounds : Dimension or None
@@ -92,6 +98,7 @@ class Kernel:
     outputs: tuple[TensorType, ...]
     workspaces: tuple[Dimension, ...]
     symbols: tuple[str, ...]
+    sizes: tuple[Dimension, ...]
     phases: tuple[Phase, ...]
     object_code: bytes = b""
     source: str = ""
@@ -102,3 +109,7 @@ class Kernel:
     moved_bytes: Dimension = 0
     makes_text: bool = False
     rounds: Dimension | None = None
+
+    def in_model(self, dim: Dimension) -> Dimension:
+        """A dimension in the model's symbols instead of the kernel's own."""
+        return substitute(dim, dict(zip(self.symbols, self.sizes, strict=True)))

@@ -92,7 +92,8 @@ def program(body: str, tmp_path: Path, inplace: int | None = None) -> bytes:
     subprocess.run([*COMPILER.command, "-O1", "-fPIC", "-c", "k.c", "-o", "k.o"], cwd=tmp_path, check=True)
     type_ = TensorType((Dim.symbol("N"),), "float32")
     code = (tmp_path / "k.o").read_bytes()
-    kernel = Kernel("kernel", (type_,), (type_,), (), ("N",), (Phase("kernel"),), code, inplace=inplace)
+    size = Dim.symbol("N")
+    kernel = Kernel("kernel", (type_,), (type_,), (), ("N",), (size,), (Phase("kernel"),), code, inplace=inplace)
     return build_program(kernel, COMPILER, {"N": 100})
 
 

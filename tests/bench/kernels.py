@@ -56,10 +56,11 @@ def share_near_peak(kernels: Sequence[KernelProfile], peak: float) -> float:
 
 def best_of(rounds: Sequence[Sequence[KernelProfile]]) -> list[KernelProfile]:
     """Each kernel with the least of its times, the slowest first."""
-    best: dict[str, KernelProfile] = {}
+    best: dict[tuple[str, str], KernelProfile] = {}
     for kernel in (kernel for kernels in rounds for kernel in kernels):
-        if kernel.kernel not in best or kernel.microseconds < best[kernel.kernel].microseconds:
-            best[kernel.kernel] = kernel
+        key = (kernel.kernel, kernel.types)
+        if key not in best or kernel.microseconds < best[key].microseconds:
+            best[key] = kernel
     return sorted(best.values(), key=lambda kernel: -kernel.microseconds)
 
 

@@ -208,14 +208,16 @@ def run(library: ctypes.CDLL, compiled: Compiled, arrays: Sequence[np.ndarray], 
         outputs = [inputs[kernel.inplace]]
     passed = [*inputs, *([] if kernel.inplace is not None else outputs), *workspaces]
     arguments: list[Any] = [m.pointer for m in passed]
-    arguments += [ctypes.c_int32(dims[s]) for s in kernel.symbols]
-    rounds: list[tuple[int, ...]] = [()] if kernel.rounds is None else [(i,) for i in range(size(kernel.rounds))]
+    arguments += [ctypes.c_int32(size(s)) for s in kernel.sizes]
+    rounds: list[tuple[int, ...]] = [()]
+    if kernel.rounds is not None:
+        rounds = [(i,) for i in range(size(kernel.in_model(kernel.rounds)))]
     for number, phase in itertools.product(rounds, kernel.phases):
         function = getattr(library, phase.symbol)
         if phase.tasks is None:
             assert function(*arguments, *map(ctypes.c_int32, number)) == 0
             continue
-        tasks = size(phase.tasks)
+        tasks = size(kernel.in_model(phase.tasks))
         writable = [*outputs, *workspaces]
         written = [np.zeros(m.data.shape, bool) for m in writable]
         for part in reversed(range(min(tasks, MOST_PARTS))):

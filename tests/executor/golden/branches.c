@@ -16,11 +16,11 @@ static inline void onnxc_copy(void *to, const void *from, int64_t size) {
 
 /* ---- kernels: see the end ---- */
 
-static onnxc_status call_branches_fused_add(const float *in0, const float *in1, float *out0, int32_t dim_N);
-static onnxc_status call_branches_fused_negative(const float *in0, float *out0, int32_t dim_N);
-static onnxc_status call_branches_fused_exp(const float *in0, float *out0, int32_t dim_N);
-static onnxc_status call_branches_fused_multiply(const float *in0, const float *in1, float *out0, int32_t dim_N);
-static onnxc_status call_branches_fused_subtract_inplace0(float *in0, const float *in1, int32_t dim_N);
+static onnxc_status call_branches_fused_add(const float *in0, const float *in1, float *out0, int32_t dim_n0);
+static onnxc_status call_branches_fused_negative(const float *in0, float *out0, int32_t dim_n0);
+static onnxc_status call_branches_fused_exp(const float *in0, float *out0, int32_t dim_n0);
+static onnxc_status call_branches_fused_multiply(const float *in0, const float *in1, float *out0, int32_t dim_n0);
+static onnxc_status call_branches_fused_subtract_inplace0(float *in0, const float *in1, int32_t dim_n0);
 
 /* ---- the model ---- */
 
@@ -43,18 +43,18 @@ static onnxc_status run(const void *const *inputs, void *const *outputs, const i
   const int64_t dim_N = symbols[0];
   const int64_t slot0 = 0;
   const int64_t slot1 = slot0 + INT64_C(16) * onnxc_floor_div((INT64_C(3) * dim_N + INT64_C(3)), INT64_C(4));
-  if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_add(I(0), W(0), O(2), (int32_t)dim_N)); /* a */
+  if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_add(I(0), W(0), O(2), (int32_t)(dim_N))); /* a */
   if (*(const bool *)I(1)) { /* y */
-    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_negative(O(2), A(slot0), (int32_t)dim_N)); /* ty */
+    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_negative(O(2), A(slot0), (int32_t)(dim_N))); /* ty */
     onnxc_copy(O(0), A(slot0), INT64_C(12) * dim_N); /* result of the branch */
     onnxc_copy(O(1), I(0), INT64_C(12) * dim_N); /* result of the branch */
   } else {
-    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_exp(O(2), A(slot0), (int32_t)dim_N)); /* ey */
-    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_multiply(A(slot0), W(0), A(slot1), (int32_t)dim_N)); /* ez */
+    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_exp(O(2), A(slot0), (int32_t)(dim_N))); /* ey */
+    if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_multiply(A(slot0), W(0), A(slot1), (int32_t)(dim_N))); /* ez */
     onnxc_copy(O(0), A(slot0), INT64_C(12) * dim_N); /* result of the branch */
     onnxc_copy(O(1), A(slot1), INT64_C(12) * dim_N); /* result of the branch */
   }
-  if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_subtract_inplace0(O(2), O(0), (int32_t)dim_N)); /* last */
+  if (INT64_C(3) * dim_N > 0) RUN(call_branches_fused_subtract_inplace0(O(2), O(0), (int32_t)(dim_N))); /* last */
   return ONNXC_OK;
 }
 
@@ -138,42 +138,42 @@ onnxc_status branches_run(const branches_inputs *inputs, const branches_outputs 
 
 /* ---- calls of kernels ---- */
 
-int32_t branches_fused_add(const float *restrict in0_ptr, const float *restrict in1_ptr, float *restrict add_ptr, int32_t N);
-static onnxc_status call_branches_fused_add(const float *in0, const float *in1, float *out0, int32_t dim_N) {
+int32_t branches_fused_add(const float *restrict in0_ptr, const float *restrict in1_ptr, float *restrict add_ptr, int32_t n0);
+static onnxc_status call_branches_fused_add(const float *in0, const float *in1, float *out0, int32_t dim_n0) {
   onnxc_status status = ONNXC_OK;
-  status = branches_fused_add(in0, in1, out0, dim_N);
+  status = branches_fused_add(in0, in1, out0, dim_n0);
   if (status != ONNXC_OK) return status;
   return status;
 }
 
-int32_t branches_fused_negative(const float *restrict in0_ptr, float *restrict negative_ptr, int32_t N);
-static onnxc_status call_branches_fused_negative(const float *in0, float *out0, int32_t dim_N) {
+int32_t branches_fused_negative(const float *restrict in0_ptr, float *restrict negative_ptr, int32_t n0);
+static onnxc_status call_branches_fused_negative(const float *in0, float *out0, int32_t dim_n0) {
   onnxc_status status = ONNXC_OK;
-  status = branches_fused_negative(in0, out0, dim_N);
+  status = branches_fused_negative(in0, out0, dim_n0);
   if (status != ONNXC_OK) return status;
   return status;
 }
 
-int32_t branches_fused_exp(const float *restrict in0_ptr, float *restrict exp_ptr, int32_t N);
-static onnxc_status call_branches_fused_exp(const float *in0, float *out0, int32_t dim_N) {
+int32_t branches_fused_exp(const float *restrict in0_ptr, float *restrict exp_ptr, int32_t n0);
+static onnxc_status call_branches_fused_exp(const float *in0, float *out0, int32_t dim_n0) {
   onnxc_status status = ONNXC_OK;
-  status = branches_fused_exp(in0, out0, dim_N);
+  status = branches_fused_exp(in0, out0, dim_n0);
   if (status != ONNXC_OK) return status;
   return status;
 }
 
-int32_t branches_fused_multiply(const float *restrict in0_ptr, const float *restrict in1_ptr, float *restrict multiply_ptr, int32_t N);
-static onnxc_status call_branches_fused_multiply(const float *in0, const float *in1, float *out0, int32_t dim_N) {
+int32_t branches_fused_multiply(const float *restrict in0_ptr, const float *restrict in1_ptr, float *restrict multiply_ptr, int32_t n0);
+static onnxc_status call_branches_fused_multiply(const float *in0, const float *in1, float *out0, int32_t dim_n0) {
   onnxc_status status = ONNXC_OK;
-  status = branches_fused_multiply(in0, in1, out0, dim_N);
+  status = branches_fused_multiply(in0, in1, out0, dim_n0);
   if (status != ONNXC_OK) return status;
   return status;
 }
 
-int32_t branches_fused_subtract_inplace0(float *restrict in0_ptr, const float *restrict in1_ptr, int32_t N);
-static onnxc_status call_branches_fused_subtract_inplace0(float *in0, const float *in1, int32_t dim_N) {
+int32_t branches_fused_subtract_inplace0(float *restrict in0_ptr, const float *restrict in1_ptr, int32_t n0);
+static onnxc_status call_branches_fused_subtract_inplace0(float *in0, const float *in1, int32_t dim_n0) {
   onnxc_status status = ONNXC_OK;
-  status = branches_fused_subtract_inplace0(in0, in1, dim_N);
+  status = branches_fused_subtract_inplace0(in0, in1, dim_n0);
   if (status != ONNXC_OK) return status;
   return status;
 }

@@ -26,18 +26,18 @@ static onnxc_status run(const void *const *inputs, void *const *outputs, const i
   const int64_t dim_N = symbols[0];
   const int64_t slot0 = 0;
   const int64_t slot1 = slot0 + INT64_C(16) * onnxc_floor_div((INT64_C(3) * dim_N + INT64_C(3)), INT64_C(4));
-  if (INT64_C(3) * dim_N > 0) STEP(0, 0, (INT64_C(24) * dim_N + INT64_C(12)), call_branches_fused_add(I(0), W(0), O(2), (int32_t)dim_N)); /* a */
+  if (INT64_C(3) * dim_N > 0) STEP(0, 0, (INT64_C(24) * dim_N + INT64_C(12)), call_branches_fused_add(I(0), W(0), O(2), (int32_t)(dim_N))); /* a */
   if (*(const bool *)I(1)) { /* y */
-    if (INT64_C(3) * dim_N > 0) STEP(1, 0, INT64_C(24) * dim_N, call_branches_fused_negative(O(2), A(slot0), (int32_t)dim_N)); /* ty */
+    if (INT64_C(3) * dim_N > 0) STEP(1, 0, INT64_C(24) * dim_N, call_branches_fused_negative(O(2), A(slot0), (int32_t)(dim_N))); /* ty */
     STEP(2, 0, INT64_C(24) * dim_N, (onnxc_copy(O(0), A(slot0), INT64_C(12) * dim_N), ONNXC_OK)); /* result of the branch */
     STEP(3, 0, INT64_C(24) * dim_N, (onnxc_copy(O(1), I(0), INT64_C(12) * dim_N), ONNXC_OK)); /* result of the branch */
   } else {
-    if (INT64_C(3) * dim_N > 0) STEP(4, 0, INT64_C(24) * dim_N, call_branches_fused_exp(O(2), A(slot0), (int32_t)dim_N)); /* ey */
-    if (INT64_C(3) * dim_N > 0) STEP(5, 0, (INT64_C(24) * dim_N + INT64_C(12)), call_branches_fused_multiply(A(slot0), W(0), A(slot1), (int32_t)dim_N)); /* ez */
+    if (INT64_C(3) * dim_N > 0) STEP(4, 0, INT64_C(24) * dim_N, call_branches_fused_exp(O(2), A(slot0), (int32_t)(dim_N))); /* ey */
+    if (INT64_C(3) * dim_N > 0) STEP(5, 0, (INT64_C(24) * dim_N + INT64_C(12)), call_branches_fused_multiply(A(slot0), W(0), A(slot1), (int32_t)(dim_N))); /* ez */
     STEP(6, 0, INT64_C(24) * dim_N, (onnxc_copy(O(0), A(slot0), INT64_C(12) * dim_N), ONNXC_OK)); /* result of the branch */
     STEP(7, 0, INT64_C(24) * dim_N, (onnxc_copy(O(1), A(slot1), INT64_C(12) * dim_N), ONNXC_OK)); /* result of the branch */
   }
-  if (INT64_C(3) * dim_N > 0) STEP(8, 0, INT64_C(36) * dim_N, call_branches_fused_subtract_inplace0(O(2), O(0), (int32_t)dim_N)); /* last */
+  if (INT64_C(3) * dim_N > 0) STEP(8, 0, INT64_C(36) * dim_N, call_branches_fused_subtract_inplace0(O(2), O(0), (int32_t)(dim_N))); /* last */
   return ONNXC_OK;
 }
 
