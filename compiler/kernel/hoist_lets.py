@@ -14,6 +14,8 @@ from .tvm_api import Call, StructuralKey, structural_map, structural_walk, tirx
 
 def hoist_lets(func: Any) -> Any:
     """A function whose stores have no ``Let`` in their values."""
+    if not _has_let(func.body):  # most; a look at each store by itself takes many times as long
+        return func
     return func.with_body(structural_map(func.body, (tirx.BufferStore, _store)))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from ..op.qnn_conv_blocked import SIGNS
 from ..target import Target
-from .tvm_api import DOT, DOT_SIGNED, WORD, Call, TensorLoad, dtype_of, structural_map, sym, tirx
+from .tvm_api import DOT, DOT_SIGNED, WORD, Call, TensorLoad, dtype_of, structural_map, structural_walk, sym, tirx
 
 #: Sums of products of pairs of int16, by lanes of the result: the feature, and LLVM's name.
 _PAIRS = {
@@ -35,6 +35,10 @@ _ARM_LANES = 4
 
 def lower_dots(func: Any, target: Target) -> Any:
     """A function without calls of these two."""
+    found: list[str] = []
+    structural_walk(func.body, (Call, lambda node: found.append(_name(node))))
+    if not {WORD, DOT, DOT_SIGNED} & set(found):  # most; to ask each addition takes a fifth of all passes
+        return func
     features = _features(target)
     dots = {DOT: partial(_dot, features, False), DOT_SIGNED: partial(_dot, features, True)}
 

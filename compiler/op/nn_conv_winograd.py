@@ -12,10 +12,11 @@ Data is blocked, (N, I/ib, H, W, ib), see `layout`. The weights are transformed 
 (O/ob, n, n, I/ib, ib, ob). The optional bias is (O/ob, ob). `padding` surrounds the data so that whole tiles can be
 read; of what they give, `sizes` (height, width) is the result.
 
-How it is computed, unless a tuning record says otherwise: a `group` of so many rows and columns of tiles at a time
-(they divide the numbers of tiles), and of the group, `together` tiles in registers. Where these don't divide the group,
-its last tile is computed again and again to fill up. `fused`: the group's data is transformed where it is multiplied,
-by the same task; else all data is transformed before. The result does not depend on any of these.
+How it is computed, unless a tuning record says otherwise: a `group` of so many rows and columns of tiles at a time,
+and of the group, `together` tiles in registers. Groups divide the numbers of tiles; where these are not known, what
+would lie beyond the last tiles is those once more. Where `together` does not divide the group, its last tile is
+computed again and again to fill up. `fused`: the group's data is transformed where it is multiplied, by the same
+task; else all data is transformed before. The result does not depend on any of these.
 
 In float32 the result differs more from the exact sum than the direct one does, since terms of different size meet in
 the transforms; see the README for bounds that were measured.
@@ -30,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from ..diagnostics import CompileError
-from ..relay.dimension import Dimension
+from ..relay.dimension import Dimension, is_static
 from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, register, same_dtype, tensors
@@ -91,11 +92,19 @@ def _weighted_sum(factors: Sequence[float], arrays: np.ndarray) -> np.ndarray:
     return sum(terms[1:], terms[0])
 
 
-def padding_of_tiles(sizes: Sequence[int], data: Sequence[int], before: Sequence[int], tile: int) -> tuple[int, ...]:
-    """Padding, before and behind each axis, with which tiles cover results of the sizes."""
-    tiles = [-(-size // tile) for size in sizes]
-    after = [max(0, t * tile + 2 - d - b) for t, d, b in zip(tiles, data, before, strict=True)]
-    return (*before, *after)
+def padding_of_tiles(
+    sizes: Sequence[Dimension], data: Sequence[Dimension], before: Sequence[int], tile: int
+) -> tuple[int, ...]:
+    """Padding, before and behind each axis, with which tiles cover results of the sizes, whatever these are."""
+
+    def behind(size: Dimension, elements: Dimension, first: int) -> int:
+        if isinstance(size, int) and isinstance(elements, int):
+            return max(0, -(-size // tile) * tile + 2 - elements - first)
+        most = size + tile - 1 + 2 - elements - first
+        assert isinstance(most, int), "a convolution without strides"
+        return max(0, most)
+
+    return (*before, *(behind(*each) for each in zip(sizes, data, before, strict=True)))
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -115,15 +124,19 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
         )
     if len(types) == 3 and types[2].shape != (chunks, out_block):
         raise CompileError(f"nn.conv_winograd: bias {types[2].shape}", expected=f"({chunks}, {out_block})")
-    if any(-(-size // attrs.tile) % group for size, group in zip(attrs.sizes, attrs.group, strict=True)):
+    known = [(size, group) for size, group in zip(attrs.sizes, attrs.group, strict=True) if isinstance(size, int)]
+    if is_static(attrs.sizes) and any(-(-size // attrs.tile) % group for size, group in known):
         raise CompileError(f"nn.conv_winograd of {attrs.sizes} by groups of {attrs.group} tiles", expected="divisors")
     if not 1 <= attrs.together <= attrs.group[0] * attrs.group[1]:
         raise CompileError(f"nn.conv_winograd: {attrs.together} of {attrs.group} tiles", expected="1 to all of them")
     for size, dim, before, after in zip(
         attrs.sizes, data.shape[2:4], attrs.padding[:2], attrs.padding[2:], strict=True
     ):
-        needed = -(-size // attrs.tile) * attrs.tile + 2
-        if dim + before + after < needed:
+        if isinstance(size, int) and isinstance(dim, int):
+            needed, there = -(-size // attrs.tile) * attrs.tile + 2, dim + before + after
+        else:  # at most so much
+            needed, there = attrs.tile + 1, dim + before + after - size
+        if not isinstance(there, int) or there < needed:
             raise CompileError(f"nn.conv_winograd: {dim} elements padded by {before}, {after}", expected=f"{needed}")
     return TensorType((data.shape[0], chunks, *attrs.sizes, out_block), dtype)
 
@@ -208,6 +221,8 @@ def _choose_tiles(T: Any, attrs: Attrs, sizes: Sequence[int], block: int) -> tup
     def fits(group: tuple[int, int], together: int) -> bool:
         return product_bytes(attrs.tile, group[0] * group[1], together, block) <= MOST_BYTES
 
+    if not is_static(tuple(sizes)):
+        return (*attrs.group, attrs.together)
     options = {group for group in whole_groups(sizes, attrs.tile) if fits(group, 1)}
     group: tuple[int, int] = T.knobs.choose("winograd.group", sorted({*options, attrs.group}), attrs.group)
     count = group[0] * group[1]
@@ -223,9 +238,15 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     before, after = attrs.padding[:2], attrs.padding[2:]
     padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
     chunks, _, _, in_chunks, in_block, out_block = T.shape(weights)
-    batch, _, height, width, _ = T.result_shape()
-    high, wide, together = _choose_tiles(T, attrs, (height, width), out_block)
-    groups = (batch, -(-height // tile) // high, -(-width // tile) // wide)
+    batch, _, *sizes, _ = T.result_shape()
+    high, wide, together = _choose_tiles(T, attrs, attrs.sizes, out_block)
+    static = is_static(attrs.sizes)
+
+    def parts_of(size: Any, part: int) -> Any:
+        return -(-size // part) if isinstance(size, int) else T.floor_div(size + (part - 1), part)
+
+    rows, columns = (parts_of(size, tile) for size in sizes)
+    groups = (batch, parts_of(rows, high), parts_of(columns, wide))
     count = high * wide
     # The tiles of a group are one axis, cut into parts here: the schedule takes parts as they are.
     parts = (-(-count // together), together)
@@ -234,8 +255,10 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
         t = p * together + q
         if count % together:
             t = T.minimum(t, count - 1)
-        row = (gy * high + T.floor_div(t, wide)) * tile
-        column = (gx * wide + T.floor_mod(t, wide)) * tile
+        row, column = gy * high + T.floor_div(t, wide), gx * wide + T.floor_mod(t, wide)
+        if not static:  # nobody reads what comes of the last ones once more
+            row, column = T.minimum(row, rows - 1), T.minimum(column, columns - 1)
+        row, column = row * tile, column * tile
         window = [padded(n, c, row + a, column + b, lane) for a in range(points)]
         return _pick(T, i, _transform_input(T, tile, window))
 

@@ -7,7 +7,6 @@ instead of 9. A model of the time decides; ``--no-winograd`` keeps the direct su
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,11 +21,12 @@ from ..op.nn_conv_winograd import (
     transform_weights,
     whole_groups,
 )
-from ..relay.dimension import Dimension
+from ..relay.dimension import Dimension, evaluate, is_static, symbols
 from ..relay.expr import Call, Constant, Module, Var, tensor_type
 from ..relay.types import TensorType
 from ..target import SUMS, Target
 from .base import Pass, PassContext, map_functions, replace_calls
+from .block_layout import TYPICAL_LENGTH
 
 #: Channels that the transform of the data works on at once, in a vector.
 LEAST_BLOCK = 4
@@ -47,16 +47,17 @@ def _convert(target: Target, call: Call, var: Var) -> Call | None:
     chunks, in_chunks, *window, in_block, out_block = weights.array.shape
     if in_block < LEAST_BLOCK or window != [3, 3] or {*attrs.strides, *attrs.dilations} != {1}:
         return None
-    sizes = _numbers(result.shape[2:4])
-    data_sizes = _numbers(data_type.shape[2:4])
-    if sizes is None or data_sizes is None:
-        return None
+    sizes, data_sizes = result.shape[2:4], data_type.shape[2:4]
     batch = data_type.shape[0] if isinstance(data_type.shape[0], int) else 1
     in_channels, out_channels = in_chunks * in_block, chunks * out_block
-    best = min((0, 2, 4), key=lambda m: _time(m, batch, sizes, in_channels, out_channels, target))
+    typical = tuple(evaluate(size, dict.fromkeys(symbols(size), TYPICAL_LENGTH)) for size in sizes)
+    best = min((0, 2, 4), key=lambda m: _time(m, batch, typical, in_channels, out_channels, target))
     if best == 0:
         return None
-    cut = _divide(best, sizes, in_channels, out_channels, out_block, target)
+    if is_static(sizes):
+        cut = _divide(best, typical, in_channels, out_channels, out_block, target)
+    else:
+        cut = _divide_unknown(best, sizes, in_channels, out_channels, out_block, target)
     transformed = transform_weights(unpack_weights(weights.array), best, in_block, out_block)
     full = relay_op.complete_attrs(
         relay_op.get("nn.conv_winograd"),
@@ -73,11 +74,6 @@ def _convert(target: Target, call: Call, var: Var) -> Call | None:
     return Call("nn.conv_winograd", (data, packed, *bias), full, call.location)
 
 
-def _numbers(sizes: Sequence[Dimension]) -> tuple[int, ...] | None:
-    numbers = tuple(s for s in sizes if isinstance(s, int))
-    return numbers if len(numbers) == len(sizes) else None
-
-
 @dataclass(frozen=True)
 class _Division:
     """How a convolution is cut: tiles of a group, how many of them in registers, and where its data is transformed."""
@@ -89,6 +85,41 @@ class _Division:
     @property
     def count(self) -> int:
         return self.group[0] * self.group[1]
+
+
+#: Tiles of a row or a column of an image, where their number is not known.
+_TYPICAL_TILES = 10
+
+
+def _divide_unknown(
+    tile: int, sizes: tuple[Dimension, ...], in_channels: int, out_channels: int, out_block: int, target: Target
+) -> _Division:
+    """Groups for images of unknown height or width: tiles beyond the ends are computed in vain, so that there are few.
+
+    They all are in registers at once; twice as many rows where all weights together, which each group reads, don't stay
+    in the second cache.
+    """
+    vectors = max(1, out_block // target.lanes())
+    registers = max(1, target.accumulators // vectors)
+
+    def filled(size: Dimension, part: int) -> float:
+        """Tiles that are computed for each that is needed; half a group is beyond the end of an unknown size."""
+        if isinstance(size, int):
+            return filled_up(-(-size // tile), part) / -(-size // tile)
+        return 1 + (part - 1) / 2 / _TYPICAL_TILES
+
+    def time(group: tuple[int, int]) -> float:
+        count = group[0] * group[1]
+        each = (1 + 1 / count) / min(1, count * vectors / SUMS)
+        return each * filled(sizes[0], group[0]) * filled(sizes[1], group[1])
+
+    every = [(r, c) for r in range(1, registers + 1) for c in range(1, registers // r + 1)]
+    rows, columns = min(every, key=lambda group: (time(group), -group[1]))
+    together = rows * columns
+    weights = (tile + 2) ** 2 * in_channels * out_channels * 4
+    if weights > target.l2_bytes and product_bytes(tile, 2 * together, together, out_block) <= MOST_BYTES:
+        rows *= 2
+    return _Division((rows, columns), together, False)
 
 
 #: More tiles in registers must gain more than this: fewer leave more of the first cache to the weights.

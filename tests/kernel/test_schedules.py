@@ -13,6 +13,7 @@ from tests.kernel.attention_cases import ATTENTION_CASES
 from tests.kernel.cases import CASES, Case, in_place
 from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
+from tests.kernel.open_cases import OPEN_CASES
 from tests.kernel.operator_cases import OPERATOR_CASES
 from tests.kernel.type_cases import TYPE_CASES
 
@@ -28,7 +29,7 @@ def target(request: pytest.FixtureRequest) -> Target:
     return found
 
 
-_ALL_CASES = [*CASES, *INTEGER_CASES, *OPERATOR_CASES, *TYPE_CASES, *ATTENTION_CASES]
+_ALL_CASES = [*CASES, *OPEN_CASES, *INTEGER_CASES, *OPERATOR_CASES, *TYPE_CASES, *ATTENTION_CASES]
 
 
 @pytest.mark.parametrize("case", _ALL_CASES, ids=lambda case: case.name)

@@ -15,6 +15,7 @@ from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
 from onnxc.kernel.tvm_api import tirx
 from onnxc.op.nn_conv_winograd import MOST_BYTES
+from onnxc.relay.dimension import is_static
 from onnxc.target import Target
 
 from . import blocks as b
@@ -37,7 +38,8 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
             schedule_elementwise(sch, block)
     (writer,) = sch.get_consumers(blocks["winograd_output"])
     product, inputs = blocks["winograd_product"], blocks["winograd_input"]
-    high, wide = _group(sch, product, writer, tile)
+    attrs = lowered.anchor.attrs
+    high, wide = _group(sch, product, writer, tile) if is_static(attrs.sizes) else attrs.group
     fused = knobs.choose("winograd.fused", *_fused(sch, inputs, bool(lowered.anchor.attrs.fused)))
 
     batch, chunk, y, x, lane = sch.get_loops(writer)
@@ -58,7 +60,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         sch.compute_at(inputs, task, preserve_unit_loops=True)
     _transform_input(sch, blocks["winograd_input_rows"], inputs, bool(fused))
     _multiply(sch, product, lowered, target, knobs)
-    return sch.mod["main"]
+    return b.always(sch.mod["main"], ("winograd_input", "winograd_product", "winograd_output"))  # whole groups
 
 
 def _group(sch: Any, product: Any, writer: Any, tile: int) -> tuple[int, int]:
