@@ -32,6 +32,7 @@ from .planes import planes
 from .quantized_scales import quantized_scales
 from .regroup import regroup
 from .simplify import simplify
+from .upsampling import upsampling
 from .winograd import winograd
 
 #: In the order in which they run. Each runs from its level on.
@@ -50,6 +51,7 @@ PIPELINE: tuple[Pass, ...] = (
     fold_all_constants,
     simplify,
     common_subexpressions,
+    upsampling,
     regroup,
     planes,
     block_layout,

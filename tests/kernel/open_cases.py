@@ -15,6 +15,14 @@ def _winograd(g: Graph) -> list[Atom]:
     return [z, g("nn.relu", g.conv(g.conv(z, 40, 3, 3, padding=(2, 1, 1, 3)), 32, 3, 3, bias=False, padding=1))]
 
 
+def _upsampling(g: Graph) -> list[Atom]:
+    """Transposed convolutions whose windows lie side by side: many channels, and one."""
+    windows = {"strides": (2, 2), "padding": (0,) * 4, "dilations": (1, 1), "output_padding": (0, 0)}
+    many = g("nn.conv_transpose", g.input("N", 24, "H", "W"), g.weights(24, 8, 2, 2), g.weights(8), **windows)
+    one = g("nn.conv_transpose", g.input("N", 8, "H", "W"), g.weights(8, 1, 2, 2), **windows)
+    return [g("nn.relu", many), g("sigmoid", one)]
+
+
 OPEN_CASES = [
     Case(
         "open_winograd",
@@ -22,4 +30,5 @@ OPEN_CASES = [
         ("conv_blocked", *("conv_winograd",) * 4),
         {"N": (1, 2), "H": (1, 9), "W": (3, 40, 41)},
     ),
+    Case("upsampling", _upsampling, ("conv_blocked", "conv_planes"), {"N": (1, 2), "H": (1, 3), "W": (1, 9, 40)}),
 ]
