@@ -62,6 +62,8 @@ class Target:
     toolchain : Toolchain
     vector_bits, vector_registers : int
         Width and number of the SIMD registers; 0 without SIMD.
+    multiplier_bits : int
+        Width of a unit for multiply-adds, where that is less than a register's: narrower vectors are as fast then.
     l1_bytes, l2_bytes : int
         Data cache of one core; 0 where there is none.
     kernel_format : str
@@ -87,6 +89,7 @@ class Target:
     features: tuple[str, ...] = ()
     float_abi: str = ""
     vector_bits: int = 0
+    multiplier_bits: int = 0
     vector_registers: int = 0
     l1_bytes: int = 0
     l2_bytes: int = 0
@@ -102,6 +105,11 @@ class Target:
     def lanes(self, bits: int = 32) -> int:
         """Elements of a width that one vector register holds; 1 without SIMD."""
         return max(1, self.vector_bits // bits)
+
+    @property
+    def full_speed_lanes(self) -> int:
+        """Floats of the narrowest vectors of which multiply-adds are as fast as of the widest."""
+        return max(1, (self.multiplier_bits or self.vector_bits) // 32)
 
     @property
     def accumulators(self) -> int:

@@ -87,6 +87,7 @@ def _pass_list(target: Target) -> Any:
             _T.StmtSimplify(),
             _T.RemoveNoOp(),
             _prim_func_pass(bound_loops),
+            _T.VectorizeLoop(target.kernel_format != "c"),
             # These look at indices, which the next pass hides.
             _prim_func_pass(partial(lower_dots, target=target)),
             _prim_func_pass(lower_prefetches),

@@ -1,12 +1,13 @@
-"""Convolution on planes (N, C, H, W), a part of a row at a time: for few output channels, which would fill no block.
+"""Convolution on planes (N, C, H, W), some rows and columns at a time: where blocks of channels are not worth it.
 
-Vectors lie along the rows: a vector of the data is multiplied with one weight for each output channel. The weights are
-(O/ot, C, window..., ot): ot output channels are summed at once, for `columns` neighbours of a row, which are some
-vectors of `lanes` elements; a tuning record may say otherwise, and the result depends on neither. The optional bias is
-(O,).
+Vectors lie along the rows: a vector of the data is multiplied with one weight for each output channel. A tile is `rows`
+rows of `columns` results for ot output channels. The weights are (G ceil(O/ot), C, window..., ot) for G groups of O
+output channels from C input channels, filled up with zeros. With G > 1 the result is (N, G, O, H, W): where O is no
+multiple of ot, TVM finds group and channel of a tile only so. The optional bias is (O,), or (G, O). The columns are
+some vectors of `lanes` elements. A tuning record may say other channels and columns; the result depends on neither.
 
-The last columns of a row may be computed from what lies behind it, and are dropped: `padding` covers that too, so that
-nothing is read out of bounds. `sizes` are the spatial sizes of the result.
+The last columns of a row, and the last rows, may be computed from what lies behind, and are dropped: `padding` covers
+that too, so that nothing is read out of bounds. `sizes` are the spatial sizes of the result, `channels` is O.
 """
 
 from __future__ import annotations
@@ -27,88 +28,99 @@ from .window import pad_array, pad_stage, span
 MOST_SUMS = 32
 
 
-def pack_weights(weights: np.ndarray, together: int) -> np.ndarray:
-    """(O, C, window...) to (O/ot, C, window..., ot)."""
-    split = weights.reshape(-1, together, *weights.shape[1:])
-    return np.ascontiguousarray(np.moveaxis(split, 1, -1))
+def pack_weights(weights: np.ndarray, together: int, groups: int = 1) -> np.ndarray:
+    """(G O, C, window...) to (G ceil(O/ot), C, window..., ot), filled up with zeros."""
+    split = weights.reshape(groups, -1, *weights.shape[1:])
+    missing = -split.shape[1] % together
+    filled = np.pad(split, [(0, 0), (0, missing), *[(0, 0)] * (split.ndim - 2)])
+    return np.ascontiguousarray(np.moveaxis(filled.reshape(-1, together, *weights.shape[1:]), 1, -1))
 
 
-def padding_of_columns(
+def padding_of_tiles(
     padding: Sequence[int],
-    columns: int,
+    tile: Sequence[int],
     sizes: Sequence[Dimension],
     data: Sequence[Dimension],
     attrs: Attrs,
-    width: int,
+    window: Sequence[int],
 ) -> tuple[int, ...]:
-    """Padding with which whole parts of rows can be read.
+    """Padding with which whole tiles can be read.
 
     Parameters
     ----------
     padding : sequence of int
         That of the convolution.
-    columns : int
-        Results of a part.
+    tile : sequence of int
+        Results of a tile, for the last axes.
     sizes, data : sequence
         Spatial sizes of the result and of the data.
     attrs : Attrs
         The convolution's strides and dilations.
-    width : int
-        Columns of the window.
+    window : sequence of int
+        Sizes of the window.
     """
-    *others, after = padding
-    length, elements, stride = sizes[-1], data[-1], attrs.strides[-1]
-    reach = span(width, attrs.dilations[-1])
-    if isinstance(length, int) and isinstance(elements, int) and isinstance(reach, int):
-        last = (-(-length // columns) * columns - 1) * stride + reach
-        return (*others, max(after, last - elements - padding[len(padding) // 2 - 1]))
-    return (*others, after + (columns - 1) * stride)
+    spatial, result = len(sizes), list(padding)
+    for axis, part in zip(range(spatial - len(tile), spatial), tile, strict=True):
+        length, elements, stride = sizes[axis], data[axis], attrs.strides[axis]
+        reach = span(window[axis], attrs.dilations[axis])
+        if isinstance(length, int) and isinstance(elements, int) and isinstance(reach, int):
+            last = (-(-length // part) * part - 1) * stride + reach
+            result[spatial + axis] = max(padding[spatial + axis], last - elements - padding[axis])
+        else:
+            result[spatial + axis] += (part - 1) * stride
+    return tuple(result)
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
     types = tensors("nn.conv_planes", args, (2, 3))
     dtype = same_dtype("nn.conv_planes", types)
     data, weights = types[0], types[1]
-    if data.rank < 3 or weights.rank != data.rank + 1 or weights.shape[1] != data.shape[1]:
-        raise CompileError(f"nn.conv_planes of data {data.shape} with weights {weights.shape}")
-    channels = weights.shape[0] * weights.shape[-1]
-    if len(types) == 3 and types[2].shape != (channels,):
-        raise CompileError(f"nn.conv_planes: bias {types[2].shape}", expected=f"({channels},)")
+    if data.rank < 3 or weights.rank != data.rank + 1 or weights.shape[1] * attrs.groups != data.shape[1]:
+        raise CompileError(f"nn.conv_planes of data {data.shape} with weights {weights.shape}, {attrs.groups} groups")
+    chunks, *_, together = weights.shape
+    if chunks != attrs.groups * -(-attrs.channels // together):
+        raise CompileError(f"nn.conv_planes: weights {weights.shape} for {attrs.channels} channels of a group")
+    channels = (attrs.groups, attrs.channels) if attrs.groups > 1 else (attrs.channels,)
+    if len(types) == 3 and types[2].shape != channels:
+        raise CompileError(f"nn.conv_planes: bias {types[2].shape}", expected=f"{channels}")
     if attrs.columns % attrs.lanes:
         raise CompileError(f"nn.conv_planes: {attrs.columns} columns", expected=f"vectors of {attrs.lanes}")
-    if len(attrs.sizes) != data.rank - 2 or len(attrs.padding) != 2 * (data.rank - 2):
+    spatial = data.rank - 2
+    if len(attrs.sizes) != spatial or len(attrs.padding) != 2 * spatial or (attrs.rows > 1 and spatial == 1):
         raise CompileError(f"nn.conv_planes: sizes {attrs.sizes}, padding {attrs.padding} of rank {data.rank}")
-    return TensorType((data.shape[0], channels, *attrs.sizes), dtype)
+    return TensorType((data.shape[0], *channels, *attrs.sizes), dtype)
 
 
 def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    spatial = len(attrs.sizes)
-    plain = np.moveaxis(weights, -1, 1).reshape(-1, *weights.shape[1:-1])
+    spatial, groups = len(attrs.sizes), attrs.groups
+    plain = np.moveaxis(weights, -1, 1).reshape(groups, -1, *weights.shape[1:-1])[:, : attrs.channels]
     padded = pad_array(data, attrs.padding[:spatial], attrs.padding[spatial:])
     conv = get("nn.conv")
     full = {"strides": attrs.strides, "padding": (0,) * 2 * spatial, "dilations": attrs.dilations}
-    defaults = {**conv.attributes, **full}
-    result = conv.reference(Attrs(defaults), padded, plain, *([] if bias is None else [bias]))
+    every = Attrs({**conv.attributes, **full, "groups": groups})
+    weights = plain.reshape(-1, *weights.shape[1:-1])
+    result = conv.reference(every, padded, weights, *([] if bias is None else [bias.reshape(-1)]))
     inside = tuple(slice(0, size) for size in attrs.sizes)
     whole = (slice(None), slice(None), *inside)
-    return np.ascontiguousarray(result[whole])
+    channels = (groups, attrs.channels) if groups > 1 else (attrs.channels,)
+    return np.ascontiguousarray(result[whole].reshape(len(data), *channels, *attrs.sizes))
 
 
 def _choose_tile(T: Any, attrs: Attrs, channels: int, together: int) -> tuple[int, int]:
-    """Output channels and columns of a row that are computed together."""
-    lanes = attrs.lanes
-    most = max(MOST_SUMS, together * attrs.columns // lanes)
-    divisors = [n for n in range(1, min(channels, most) + 1) if channels % n == 0]
+    """Output channels and columns of a row that are computed together; `channels` are those of a group, filled up."""
+    lanes, rows = attrs.lanes, attrs.rows
+    most = max(MOST_SUMS, together * rows * attrs.columns // lanes)
+    divisors = [n for n in range(1, min(channels, most // rows) + 1) if channels % n == 0]
     count: int = T.knobs.choose("planes.channels", divisors, together)
-    usual = min(attrs.columns // lanes, most // count)
+    usual = min(attrs.columns // lanes, most // (count * rows))
     length = attrs.sizes[-1]
     whole = -(-length // lanes) if isinstance(length, int) else most  # more would compute nothing but what is dropped
-    vectors = range(1, max(usual, min(whole, most // count)) + 1)
+    vectors = range(1, max(usual, min(whole, most // (count * rows))) + 1)
     columns: int = T.knobs.choose("planes.columns", [v * lanes for v in vectors], usual * lanes)
     return count, columns
 
 
-def _padding_of_tile(T: Any, attrs: Attrs, columns: int, elements: Any, width: int) -> tuple[int, ...]:
+def _padding_of_columns(T: Any, attrs: Attrs, columns: int, elements: Any, width: int) -> tuple[int, ...]:
     """Padding behind the data with which parts of so many columns can be read."""
     spatial = len(attrs.sizes)
     *others, after = attrs.padding[spatial:]
@@ -123,12 +135,16 @@ def _padding_of_tile(T: Any, attrs: Attrs, columns: int, elements: Any, width: i
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
     spatial = len(attrs.sizes)
     chunks, in_channels, *window, together = T.shape(weights)
-    count, columns = _choose_tile(T, attrs, chunks * together, together)
-    after = _padding_of_tile(T, attrs, columns, T.shape(data)[-1], window[-1])
+    filled = chunks // attrs.groups * together
+    count, columns = _choose_tile(T, attrs, filled, together)
+    after = _padding_of_columns(T, attrs, columns, T.shape(data)[-1], window[-1])
     padded = pad_stage(T, data, attrs.padding[:spatial], after, T.const(0, T.dtype(data)), "conv_pad")
-    batch, _, *outer, length = T.result_shape()
-    stride, dilation = attrs.strides[-1], attrs.dilations[-1]
-    parts = T.floor_div(length + (columns - 1), columns)
+    result_shape, grouped = T.result_shape(), attrs.groups > 1
+    batch, sizes = result_shape[0], result_shape[-spatial:]
+    tile = (attrs.rows, columns) if spatial > 1 else (columns,)
+    untiled, stride, dilation = spatial - len(tile), attrs.strides[-1], attrs.dilations[-1]
+    parts = [T.floor_div(size + (part - 1), part) for size, part in zip(sizes[untiled:], tile, strict=True)]
+    own_chunks = filled // count
     if stride > 1:  # columns of one remainder side by side, so that neighbours of the result lie together
         *front, width = T.shape(padded)
         shape = (*front, stride, T.floor_div(width + (stride - 1), stride))
@@ -141,27 +157,33 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     channel = T.reduce_axis(in_channels, "ic")
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
 
-    def rows(n: Any, k: Any, *rest: Any) -> Any:
-        *position, part, o, column = rest
-        at = [p * s + q * d for p, s, q, d in zip(position, attrs.strides, offsets, attrs.dilations, strict=False)]
-        x, shift = part * columns + column, offsets[-1] * dilation
+    def tiles(n: Any, k: Any, *rest: Any) -> Any:
+        lead, part, (o, *place) = rest[:untiled], rest[untiled:spatial], rest[spatial:]
+        position = [*lead, *(p * size + q for p, size, q in zip(part, tile, place, strict=True))]
+        at = [p * s + q * d for p, s, q, d in zip(position, attrs.strides, offsets, attrs.dilations, strict=True)]
+        x, shift = position[-1], offsets[-1] * dilation
+        source = T.floor_div(k, own_chunks) * in_channels + channel if grouped else channel
         if stride == 1:
-            value = padded(n, channel, *at, x + shift)
+            value = padded(n, source, *at)
         else:
-            value = phases(n, channel, *at, T.floor_mod(shift, stride), x + T.floor_div(shift, stride))
+            value = phases(n, source, *at[:-1], T.floor_mod(shift, stride), x + T.floor_div(shift, stride))
         o = k * count + o
-        chunk, place = T.floor_div(o, together), T.floor_mod(o, together)
-        return T.sum(value * weights(chunk, channel, *offsets, place), [channel, *offsets])
+        weight = weights(T.floor_div(o, together), channel, *offsets, T.floor_mod(o, together))
+        return T.sum(value * weight, [channel, *offsets])
 
-    sums = T.compute((batch, chunks * together // count, *outer, parts, count, columns), rows, "conv_planes")
+    shape = (batch, attrs.groups * own_chunks, *sizes[:untiled], *parts, count, *tile)
+    sums = T.compute(shape, tiles, "conv_planes")
 
-    def result(n: Any, k: Any, *position: Any) -> Any:
-        *lead, x = position
-        place = (T.floor_div(x, columns), T.floor_mod(k, count), T.floor_mod(x, columns))
-        value = sums(n, T.floor_div(k, count), *lead, *place)
-        return value if bias is None else value + bias(k)
+    def result(n: Any, *rest: Any) -> Any:
+        *channels, k = rest[:-spatial]
+        position = rest[-spatial:]
+        chunk = T.floor_div(k, count) + (channels[0] * own_chunks if grouped else 0)
+        last = list(zip(position[untiled:], tile, strict=True))
+        place = [T.floor_mod(k, count), *(T.floor_mod(p, size) for p, size in last)]
+        value = sums(n, chunk, *position[:untiled], *(T.floor_div(p, size) for p, size in last), *place)
+        return value if bias is None else value + bias(*channels, k)
 
-    return T.compute(T.result_shape(), result, "planes_result")
+    return T.compute(result_shape, result, "planes_result")
 
 
 register(
@@ -175,9 +197,12 @@ register(
             "strides": REQUIRED,
             "padding": REQUIRED,
             "dilations": REQUIRED,
+            "groups": 1,
+            "rows": 1,
             "columns": REQUIRED,
             "lanes": REQUIRED,
             "sizes": REQUIRED,
+            "channels": REQUIRED,
         },
     )
 )

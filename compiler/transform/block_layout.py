@@ -6,7 +6,7 @@ long as there is a rule for it in the table below. A value is brought back only 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -18,7 +18,7 @@ from ..op.layout import block_array
 from ..op.nn_conv_blocked import pack_weights
 from ..op.qnn_conv import fold_zero_point
 from ..op.qnn_conv_blocked import QUAD, pack_depthwise, pack_quads
-from ..relay.dimension import Dimension, evaluate, symbols
+from ..relay.dimension import Dimension
 from ..relay.expr import (
     Atom,
     Binding,
@@ -33,59 +33,9 @@ from ..relay.expr import (
     subfunctions,
 )
 from ..relay.types import TensorType
-from ..target import SUMS, Target
+from ..target import Target
 from .base import Pass, PassContext, map_functions, map_subfunctions
-
-#: So many channels are no block: each element of the data is multiplied with a vector of weights anyway.
-FEW_CHANNELS = 4
-
-
-def channel_block(channels: Dimension, target: Target) -> int | None:
-    """Channels of a block for a tensor of so many; None where they don't divide.
-
-    The block depends on the number of channels alone, so that tensors that meet fit. 16 floats are one register of
-    AVX-512, two of AVX2, four of NEON (with 32 registers); targets with fewer registers take 8.
-    """
-    if not isinstance(channels, int):
-        return None
-    largest = _largest_block(target)
-    return next((b for b in (16, 8, 4) if b <= largest and channels % b == 0), None)
-
-
-def _largest_block(target: Target) -> int:
-    return 16 if target.vector_registers * target.lanes() >= 128 else 8
-
-
-def blocks_for_any(channels: int, target: Target) -> tuple[int | None, int]:
-    """The block that divides so many channels, if one does; and the one that they fill up otherwise."""
-    block = channel_block(channels, target)
-    return block, block or _padded_block(channels, target)
-
-
-def _padded_block(channels: int, target: Target) -> int:
-    """Block for channels that none divides."""
-    return next(b for b in (4, 8, 16) if b >= min(channels, _largest_block(target)))
-
-
-#: Length by which rows of unknown length are judged: samples of a chunk of sound, pixels of an image.
-TYPICAL_LENGTH = 512
-#: Pixels that are computed together although their number does not divide the row. The address of each lies in a
-#: register of its own, as the last pixel of the row is computed again instead of what would lie behind it.
-_MOST_ADDRESSES = 8
-_MOST_ADDRESSES_OF_KNOWN_ROWS = 14
-
-
-def _column_tile(columns: Dimension, block: int, target: Target) -> int:
-    """Pixels of a row that a kernel computes together where rows are of unknown length.
-
-    As many as the registers allow; fewer where the row will probably be shorter: strides that divide the length of the
-    input say so. A power of two, since pixels are divided into tiles while it runs, and fill registers with two blocks
-    of channels. On a Zen 4 core silero_vad, whose rows have 2 to 8 pixels, takes 33 us with tiles of 3, 25 with 4, 31
-    with 6, 37 with 8, and 24 by this rule; a classifier of text lines with rows of 96 takes 550, 537, 493 and 482.
-    """
-    most = max(1, min(_MOST_ADDRESSES, (target.vector_registers - 4) // max(1, block // target.lanes())))
-    typical = evaluate(columns, dict.fromkeys(symbols(columns), TYPICAL_LENGTH))
-    return min(most, 1 << (max(1, typical) - 1).bit_length())
+from .channel_blocks import FEW_CHANNELS, blocks_for_any, channel_block, column_tile, filled_tile, padded_block
 
 
 @dataclass
@@ -177,6 +127,11 @@ def _rule(value: Expr) -> _Rule | None:
     return _elementwise if "axis" not in op.attributes or single else None
 
 
+def keeps_blocks(value: Expr) -> bool:
+    """Is there a rule for a value, so that what comes in blocks may stay in them?"""
+    return _rule(value) is not None
+
+
 def _name(atom: Atom) -> str:
     return atom.name or "constant"
 
@@ -200,7 +155,9 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     in_block, out_block = blocks
     depthwise = groups > 1 and groups == in_channels == out_channels
     if depthwise:
-        packed = weights.array.reshape(out_channels // out_block, out_block, 1, 1, *window)
+        array = _filled_up(weights.array, out_block)
+        groups = len(array)
+        packed = array.reshape(groups // out_block, out_block, 1, 1, *window)
         packed = np.ascontiguousarray(np.moveaxis(packed, (3, 1), (-2, -1)))
     elif groups > 1 and (group_channels % in_block or (out_channels // groups) % out_block):
         return False
@@ -209,7 +166,7 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     blocked = self.planes(data, call) if in_block == 1 else self.blocked_var(data, in_block, call)
     args: list[Atom] = [blocked, Constant(packed, f"{_name(weights)}.packed")]
     args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
-    attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups")}
+    attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations")} | {"groups": groups}
     self.blocked[var] = self.emit(
         "nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs, **_tiling(self, var, out_block, depthwise)
     )
@@ -223,11 +180,20 @@ def _conv_blocks(
     out_block, in_block = channel_block(out_channels, self.target), channel_block(in_channels, self.target)
     if groups == 1:
         # Channels that fill no block are filled up with zeros: still much faster than without vectors.
-        out_block = out_block or _padded_block(out_channels, self.target)
+        out_block = out_block or padded_block(out_channels, self.target)
         # What a convolution has made has a block already. The planes of an image stay as they are, blocks of one.
         in_block = self.block_of(data) or (1 if in_channels <= FEW_CHANNELS else in_block)
-        in_block = in_block or _padded_block(in_channels, self.target)
+        in_block = in_block or padded_block(in_channels, self.target)
+    elif groups == in_channels == out_channels:
+        out_block = in_block = blocks_for_any(out_channels, self.target)[1]
+        if self.block_of(data) not in (None, in_block):
+            return None
     return None if out_block is None or in_block is None else (in_block, out_block)
+
+
+def _filled_up(weights: np.ndarray, block: int) -> np.ndarray:
+    """Weights of a depthwise convolution, with zeros for the channels that fill up the last block."""
+    return np.pad(weights, [(0, -len(weights) % block), *[(0, 0)] * (weights.ndim - 1)])
 
 
 def _packed_bias(bias: Constant, block: int) -> Constant:
@@ -240,34 +206,10 @@ def _tiling(self: _Rewriter, var: Var, block: int, depthwise: bool) -> dict[str,
     result = _tensor(var)
     assert result is not None
     if not isinstance(result.shape[-1], int):
-        return {"column_tile": _column_tile(result.shape[-1], block, self.target)}
+        return {"column_tile": column_tile(result.shape[-1], block, self.target)}
     rows = result.shape[-2] if result.rank > 3 else 1
-    columns = 0 if depthwise else _filled_tile(rows, result.shape[-1], block, self.target)
+    columns = 0 if depthwise else filled_tile(rows, result.shape[-1], block, self.target)
     return {"column_tile": columns} if columns else {}
-
-
-def _filled_tile(rows: Dimension, columns: int, block: int, target: Target) -> int:
-    """Pixels of a row to compute together although they don't divide it, so that some are computed twice; or 0.
-
-    Where no tile that divides the image has sums enough. With AVX2, which has room for 6 pixels, 7x7 pixels by 4 take
-    0.74 to 0.77 of the time that they take by 7, whose sums don't fit. Of those that compute the fewest pixels twice
-    the largest: with AVX-512 rows of 172 take 63 us by 11 and 95 by 28, most of whose addresses don't fit.
-    """
-    vectors = max(1, block // target.lanes())
-    most = max(1, target.accumulators // vectors)
-
-    def divisors(number: Dimension) -> list[int]:
-        return [d for d in range(1, most + 1) if isinstance(number, int) and number % d == 0] or [1]
-
-    best = max((r * c for r in divisors(rows) for c in divisors(columns) if r * c <= most), default=1)
-    if best >= min(SUMS, -(-2 * most // 3)):
-        return 0
-    filled = [
-        c
-        for c in range(2, min(most, columns, _MOST_ADDRESSES_OF_KNOWN_ROWS) + 1)
-        if c * vectors >= SUMS and -(-columns // c) * c <= 1.2 * columns
-    ]
-    return min(filled, key=lambda c: (-(-columns // c) * c, -c), default=0)
 
 
 def _elementwise(self: _Rewriter, var: Var, call: Call) -> bool:
@@ -278,10 +220,10 @@ def _elementwise(self: _Rewriter, var: Var, call: Call) -> bool:
         return False
     (block,) = blocks
     channels = result.shape[1]
-    if channel_block(channels, self.target) != block:
+    if not isinstance(channels, int) or blocks_for_any(channels, self.target)[1] != block:
         return False
     forms = [_blocked_operand(a, result, channels, block) for a in call.args]
-    if any(f is None for f in forms):
+    if any(f is None for f in forms) or (channels % block and not _stays_finite(call, forms)):
         return False
     args: list[Atom] = []
     for atom, form in zip(call.args, forms, strict=True):
@@ -299,6 +241,22 @@ def _elementwise(self: _Rewriter, var: Var, call: Call) -> bool:
     assert isinstance(call.op, str)
     self.blocked[var] = self.emit(call.op, tuple(args), call, f"{var.name}.blocked", **call.attrs)
     return True
+
+
+#: Operators that give finite numbers for finite ones. What fills up a block is multiplied with weights of zero, which
+#: an infinity would turn into NaN.
+_FINITE = frozenset([
+    "abs", "add", "cast", "ceil", "clip", "erf", "floor", "maximum", "minimum", "multiply", "negative", "nn.elu",
+    "nn.gelu", "nn.hard_sigmoid", "nn.hard_swish", "nn.leaky_relu", "nn.prelu", "nn.relu", "qnn.add", "qnn.dequantize",
+    "qnn.quantize", "qnn.requantize", "round", "sigmoid", "sign", "subtract", "tanh",
+])  # fmt: skip
+
+
+def _stays_finite(call: Call, forms: Sequence[str | Constant | None]) -> bool:
+    """Does what fills up blocks stay finite, whatever the tensor is?"""
+    constants = [form.array for form in forms if isinstance(form, Constant)]
+    known = len(constants) + forms.count("blocked") == len(forms)
+    return call.op in _FINITE and known and all(np.isfinite(array).all() for array in constants)
 
 
 def _blocked_operand(atom: Atom, result: TensorType, channels: Dimension, block: int) -> str | Constant | None:
@@ -410,7 +368,8 @@ def _integer_conv(self: _Rewriter, var: Var, call: Call) -> bool:
     attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations", "groups", "zero_point")}
     depthwise = groups > 1 and groups == group_channels * groups == out_channels
     if depthwise:
-        packed, attrs["depthwise"] = pack_depthwise(weights.array, out_block), True
+        array = _filled_up(weights.array, out_block)
+        packed, attrs["depthwise"], attrs["groups"] = pack_depthwise(array, out_block), True, len(array)
         *padding, last = call.attrs.padding
         attrs["padding"] = (*padding, last + -window[-1] % QUAD * call.attrs.dilations[-1])  # zeros meet it
     elif groups > 1 and (group_channels % in_block or (out_channels // groups) % out_block):

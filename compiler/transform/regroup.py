@@ -16,8 +16,7 @@ from ..relay.expr import Atom, Constant, Module
 from ..relay.types import TensorType
 from ..target import Target
 from .base import Pass, PassContext
-from .block_layout import FEW_CHANNELS, blocks_for_any
-from .planes import planes_pay
+from .channel_blocks import FEW_CHANNELS, blocks_for_any
 from .rewrite import Site, rewrite
 
 #: So many times the arithmetic is still faster than without blocks.
@@ -46,18 +45,29 @@ def _regroup(target: Target, site: Site) -> Atom | None:
     outputs = out_channels // groups
     if inputs == outputs == 1 or _work(target, inputs, outputs, groups, 1) == 1:
         return None
+    together, apart = _choices(target, inputs, outputs, groups)
+    if min(together[1], apart) > MOST_WORK:
+        return None
+    if apart < together[1]:
+        return _separate(site, data, weights, bias)
+    return _merge(site, data, weights, bias, together[0])
+
+
+def regrouped_work(target: Target, inputs: int, outputs: int, groups: int) -> float:
+    """How many times the arithmetic it takes on blocks, with so many channels of a group; infinite off them."""
+    if _work(target, inputs, outputs, groups, 1) == 1:
+        return 1.0
+    together, apart = _choices(target, inputs, outputs, groups)
+    best = min(together[1], apart)
+    return best if best <= MOST_WORK else float("inf")
+
+
+def _choices(target: Target, inputs: int, outputs: int, groups: int) -> tuple[tuple[int, float], float]:
+    """How many groups become one at best, and how many times the arithmetic that takes; and each by itself."""
     merged = {m: _work(target, inputs, outputs, groups, m) for m in range(2, groups + 1) if groups % m == 0}
     together = min(merged, key=lambda m: merged[m], default=0)
-    apart = float("inf")
-    if groups <= MOST_APART:
-        # Few channels fill up nothing: they run along the rows of planes.
-        few = planes_pay(weights.array[:outputs], site.attrs.strides, site.tensor.shape[-1])
-        apart = (1 + APART * groups) * (1.0 if few else _filled(target, inputs, outputs))
-    if min(merged.get(together, float("inf")), apart) > MOST_WORK:
-        return None
-    if apart < merged.get(together, float("inf")):
-        return _separate(site, data, weights, bias)
-    return _merge(site, data, weights, bias, together)
+    apart = (1 + APART * groups) * _filled(target, inputs, outputs) if groups <= MOST_APART else float("inf")
+    return (together, merged.get(together, float("inf"))), apart
 
 
 def _work(target: Target, inputs: int, outputs: int, groups: int, merged: int) -> float:

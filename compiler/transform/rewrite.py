@@ -63,6 +63,11 @@ class Site:
     _target: Var
 
     @property
+    def var(self) -> Var:
+        """The variable that the call is bound to."""
+        return self._target
+
+    @property
     def op(self) -> str:
         assert isinstance(self.call.op, str)
         return self.call.op

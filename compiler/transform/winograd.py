@@ -26,7 +26,7 @@ from ..relay.expr import Call, Constant, Module, Var, tensor_type
 from ..relay.types import TensorType
 from ..target import SUMS, Target
 from .base import Pass, PassContext, map_functions, replace_calls
-from .block_layout import TYPICAL_LENGTH
+from .channel_blocks import TYPICAL_LENGTH
 
 #: Channels that the transform of the data works on at once, in a vector.
 LEAST_BLOCK = 4
@@ -51,7 +51,7 @@ def _convert(target: Target, call: Call, var: Var) -> Call | None:
     batch = data_type.shape[0] if isinstance(data_type.shape[0], int) else 1
     in_channels, out_channels = in_chunks * in_block, chunks * out_block
     typical = tuple(evaluate(size, dict.fromkeys(symbols(size), TYPICAL_LENGTH)) for size in sizes)
-    best = min((0, 2, 4), key=lambda m: _time(m, batch, typical, in_channels, out_channels, target))
+    best = min((0, 2, 4), key=lambda m: vector_operations(m, batch, typical, in_channels, out_channels, target))
     if best == 0:
         return None
     if is_static(sizes):
@@ -208,8 +208,10 @@ _HIDDEN = 0.15
 _BYTES_PER_PRODUCT_FROM_L3 = 0.5
 
 
-def _time(tile: int, batch: int, sizes: tuple[int, ...], in_channels: int, out_channels: int, target: Target) -> float:
-    """Estimate, in vector operations. Tile 0: the direct sum.
+def vector_operations(
+    tile: int, batch: int, sizes: tuple[int, ...], in_channels: int, out_channels: int, target: Target
+) -> float:
+    """Estimate of the time of a 3x3 convolution, in vector operations. Tile 0: the direct sum.
 
     A vector multiply-add, addition or move counts 1; weights that are too large for the second cache count by the time
     in which they come from memory.

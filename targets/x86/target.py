@@ -95,6 +95,9 @@ _EXTRAS = (
     "vpclmulqdq",
 )
 
+#: Processors that compute vectors of 512 bits in halves.
+_MULTIPLIER_BITS = {"znver4": 256}
+
 #: LLVM's names of Intel's family 6, by model.
 _INTEL_MODELS = {
     **dict.fromkeys((0x3C, 0x3F, 0x45, 0x46), "haswell"),
@@ -177,6 +180,7 @@ def host(machine: Machine) -> Target | None:
         features=(*features, *_wide(level)),
         toolchain=_toolchain(level),
         vector_bits=level.vector_bits,
+        multiplier_bits=_MULTIPLIER_BITS.get(cpu, 0),
         vector_registers=level.vector_registers,
         l1_bytes=machine.l1_bytes or 32 << 10,
         l2_bytes=machine.l2_bytes or level.l2_bytes,

@@ -141,11 +141,11 @@ class Compiled:
 
 
 def compile_module(
-    module: Module, target: Target, level: int = 3, knobs: Callable[[], Knobs] = Knobs
+    module: Module, target: Target, level: int = 3, knobs: Callable[[], Knobs] = Knobs, without: Sequence[str] = ()
 ) -> list[Compiled]:
-    """Run the passes of a target over a module and compile each kernel."""
+    """Run the passes of a target over a module, without some of them, and compile each kernel."""
     # Each kernel is compared by itself, and arrays here have an element in each byte.
-    passes = [step for step in PIPELINE if step.name != "pack_interface"]
+    passes = [step for step in PIPELINE if step.name not in ("pack_interface", *without)]
     module = run_pipeline(module, PassContext(target, level), passes=passes)
     result = []
     for name, function in module.functions.items():

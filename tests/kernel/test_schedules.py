@@ -11,6 +11,7 @@ from onnxc.api import runs_here
 from onnxc.target import Target
 from tests.kernel.attention_cases import ATTENTION_CASES
 from tests.kernel.cases import CASES, Case, in_place
+from tests.kernel.conv_cases import CONV_CASES
 from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
 from tests.kernel.open_cases import OPEN_CASES
@@ -29,13 +30,13 @@ def target(request: pytest.FixtureRequest) -> Target:
     return found
 
 
-_ALL_CASES = [*CASES, *OPEN_CASES, *INTEGER_CASES, *OPERATOR_CASES, *TYPE_CASES, *ATTENTION_CASES]
+_ALL_CASES = [*CASES, *CONV_CASES, *OPEN_CASES, *INTEGER_CASES, *OPERATOR_CASES, *TYPE_CASES, *ATTENTION_CASES]
 
 
 @pytest.mark.parametrize("case", _ALL_CASES, ids=lambda case: case.name)
 def test_kernels_compute_what_operators_mean(case: Case, target: Target, tmp_path: Path) -> None:
     graph = Graph()
-    kernels = compile_module(graph.module(case.build(graph)), target)
+    kernels = compile_module(graph.module(case.build(graph)), target, without=case.without)
     # A rule that TVM refuses is followed by the next, slower one: nobody would notice.
     assert {k.name: k.refused for k in kernels if k.refused} == {}
     rules = [(k.name, k.rule) for k in kernels]

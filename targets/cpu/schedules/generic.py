@@ -104,7 +104,7 @@ def schedule_elementwise(sch: Any, block: Any, way: Way = Way()) -> None:
     loop = sch.fuse(*spatial[len(spatial) - inner :])
     if outer:
         _vectorize(sch, block, loop, way, usual=b.extent(sch, loop) in BLOCKS)
-        b.parallel(sch, outer[: _enough_tasks(sch, outer)])
+        b.parallel(sch, outer[: enough_tasks(sch, outer)])
         return
     length = b.extent(sch, loop)
     if length is None or length >= 2 * CHUNK:
@@ -130,7 +130,7 @@ def _vectorize(sch: Any, block: Any, loop: Any, way: Way, usual: bool = False) -
     sch.vectorize(lane)
 
 
-def _enough_tasks(sch: Any, loops: list[Any]) -> int:
+def enough_tasks(sch: Any, loops: list[Any]) -> int:
     """How many of the outer loops give enough tasks: fused with further ones, each iteration would divide indices."""
     tasks = 1
     for count, loop in enumerate(loops, 1):
