@@ -35,7 +35,15 @@ from ..relay.expr import (
 from ..relay.types import TensorType
 from ..target import Target
 from .base import Pass, PassContext, map_functions, map_subfunctions
-from .channel_blocks import FEW_CHANNELS, blocks_for_any, channel_block, column_tile, filled_tile, padded_block
+from .channel_blocks import (
+    FEW_CHANNELS,
+    blocks_for_any,
+    channel_block,
+    column_tile,
+    filled_tile,
+    input_block,
+    padded_block,
+)
 
 
 @dataclass
@@ -182,8 +190,7 @@ def _conv_blocks(
         # Channels that fill no block are filled up with zeros: still much faster than without vectors.
         out_block = out_block or padded_block(out_channels, self.target)
         # What a convolution has made has a block already. The planes of an image stay as they are, blocks of one.
-        in_block = self.block_of(data) or (1 if in_channels <= FEW_CHANNELS else in_block)
-        in_block = in_block or padded_block(in_channels, self.target)
+        in_block = self.block_of(data) or (1 if in_channels <= FEW_CHANNELS else input_block(in_channels, self.target))
     elif groups == in_channels == out_channels:
         out_block = in_block = blocks_for_any(out_channels, self.target)[1]
         if self.block_of(data) not in (None, in_block):

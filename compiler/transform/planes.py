@@ -21,7 +21,7 @@ from ..relay.types import TensorType
 from ..target import SUMS, Target
 from .base import Pass, PassContext
 from .block_layout import keeps_blocks
-from .channel_blocks import FEW_CHANNELS, blocks_for_any, divisor_tile
+from .channel_blocks import FEW_CHANNELS, blocks_for_any, divisor_tile, input_block
 from .regroup import regrouped_work
 from .rewrite import Site, rewrite
 from .winograd import vector_operations
@@ -234,7 +234,7 @@ def _blocks_time(shape: _Shape, target: Target) -> float:
     if math.isinf(factor):
         return factor
     out_block = blocks_for_any(shape.outputs, target)[1]
-    in_block = 1 if shape.inputs <= FEW_CHANNELS else blocks_for_any(shape.inputs, target)[1]
+    in_block = 1 if shape.inputs <= FEW_CHANNELS else input_block(shape.inputs, target)
     inputs, outputs = (-(-n // b) * b for n, b in ((shape.inputs, in_block), (shape.outputs, out_block)))
     if shape.groups > 1:
         inputs, outputs = shape.inputs, shape.outputs

@@ -14,6 +14,7 @@ from onnxc.kernel.knobs import Knobs, Option
 from onnxc.targets.cpu.schedules.generic import PIXELS
 from tests.kernel.attention_cases import ATTENTION_CASES
 from tests.kernel.cases import CASES, Case
+from tests.kernel.conv_cases import CONV_CASES
 from tests.kernel.integer_cases import INTEGER_CASES
 from tests.kernel.native import Graph, check, combinations, compile_module, link
 from tests.kernel.operator_cases import OPERATOR_CASES
@@ -106,7 +107,7 @@ def test_poolings_have_a_knob() -> None:
 #: Those with rules of their own have more choices.
 _TRIALS = [
     (case, seed)
-    for case in (*CASES, *INTEGER_CASES, *ATTENTION_CASES, *OPERATOR_CASES, *TYPE_CASES)
+    for case in (*CASES, *CONV_CASES, *INTEGER_CASES, *ATTENTION_CASES, *OPERATOR_CASES, *TYPE_CASES)
     for seed in ((0, 1) if set(case.rules) - {"rows"} else (0,))
 ]
 
