@@ -25,7 +25,7 @@ class Case:
     build : callable
         ``Graph -> results``
     rules : tuple of str
-        Rules of its kernels in order of the program, but for the generic one.
+        Rules of its kernels in order of the program, but for the generic one and the one that moves axes.
     sizes : mapping
         Values to try for each symbol, in all combinations.
     without : tuple of str
@@ -122,7 +122,7 @@ PRODUCTS = [
             g("nn.matmul", g.input(13), g.input(13)),
             g("nn.matmul", g.input(2, 7, 64), g.input(64)),
         ],
-        ("rows", "rows", "rows"),
+        ("columns", "columns", "rows", "rows", "rows"),
         {"M": (1, 7, 130)},
     ),
     Case(
@@ -131,7 +131,7 @@ PRODUCTS = [
             g("nn.matmul", g.input(3, 5, dtype="int8"), g.input(5, 7, dtype="int8"), out_dtype="int32"),
             g("nn.matmul", g.input("N", 5, dtype="float64"), g.input(5, 7, dtype="float64")),
         ],
-        (),
+        ("columns", "columns"),
         {"N": (1, 3)},
     ),
 ]
@@ -156,6 +156,7 @@ def _sums(g: Graph, op: str, shape: Sequence[int | str], dtype: str, axes: Seque
 
 
 _ROWS = ("rows",)
+_COLUMNS = ("columns",)
 _AXES = ((0,), (1,), (2,), (0, 1, 2), (0, 2), (1, 2))
 REDUCTIONS = [
     Case(
@@ -186,7 +187,7 @@ REDUCTIONS = [
             [g("nn.softmax", g.input(3, 13, 5, 7), axis=a) for a in (0, 1, 2)]
             + [g("nn.log_softmax", g.input(3, 13, "M"), axis=1)]
         ),
-        (),
+        _COLUMNS * 4,
         {"M": (1, 66)},
     ),
     Case(
@@ -201,11 +202,11 @@ REDUCTIONS = [
         _ROWS * 8,
         {"N": (1, 5), "M": (1, 7, 130)},
     ),
-    Case("sums", lambda g: _sums(g, "sum", (3, 5, 37), "float32", _AXES), _ROWS * 3),
+    Case("sums", lambda g: _sums(g, "sum", (3, 5, 37), "float32", _AXES), (*_COLUMNS * 2, *_ROWS * 3)),
     Case(
         "sums_in_lanes",
         lambda g: [*_sums(g, "mean", (3, 4, 64), "float32", _AXES), *_sums(g, "max", (3, 4, 64), "float32", _AXES)],
-        _ROWS * 6,
+        (*_COLUMNS * 2, *_ROWS * 3) * 2,
     ),
     Case(
         "to_a_scalar",
@@ -218,6 +219,7 @@ REDUCTIONS = [
             g("sum", g.input(5000, 3), axis=(0,), keepdims=False),
             g("mean", g.input(5, 101), axis=(0,), keepdims=True),
         ],
+        _COLUMNS * 2,
     ),
     Case(
         "sums_symbolic",
@@ -225,7 +227,7 @@ REDUCTIONS = [
             *_sums(g, "mean", ("N", 5, "M"), "float32", _AXES),
             *_sums(g, "max", ("N", 5, "M"), "float32", _AXES),
         ],
-        _ROWS * 6,
+        (*_COLUMNS * 2, *_ROWS * 3) * 2,
         {"N": (1, 3), "M": (1, 17, 130)},
     ),
     Case(
@@ -235,7 +237,7 @@ REDUCTIONS = [
             for d, op in (("int64", "sum"), ("int32", "product"), ("uint8", "max"), ("int8", "min"))
             for y in _sums(g, op, (3, 5, 33), d, _AXES[:4])
         ],
-        _ROWS * 8,
+        (*_COLUMNS * 2, *_ROWS * 2) * 4,
     ),
     Case(
         "arguments",
@@ -244,7 +246,7 @@ REDUCTIONS = [
             for op in ("argmax", "argmin")
             for a in (0, 1, 2)
         ],
-        _ROWS * 2,
+        (*_COLUMNS * 2, *_ROWS) * 2,
         {"N": (1, 3), "M": (1, 17, 130)},
     ),
     Case(

@@ -30,11 +30,10 @@ def _conv_integer(g: Graph) -> list[Atom]:
 
 
 def _generic(g: Graph) -> list[Atom]:
-    """Rows that vectors fill, contiguous axes, blocks of channels, sums over other axes than the last, poolings."""
+    """Rows that vectors fill, contiguous axes, blocks of channels, poolings."""
     pooled = g.pool("nn.max_pool", g.conv(g.input(1, 3, 8, 8), 16, 1, 1), 3, 3, padding=1)
     return [
         g("nn.gelu", g("add", g.input(3, 4, 64), g.input(4, 64)), approximate="none"),
-        g("sum", g.input(2, 5, 40), axis=(1,), keepdims=False),
         pooled,
     ]
 
@@ -69,6 +68,7 @@ def _distance(g: Graph) -> list[Atom]:
 #: By rule, or by operator.
 TYPICAL: dict[str, Callable[[Graph], list[Any]]] = {
     "attention": _attention,
+    "columns": lambda g: [g("nn.softmax", g.input(7, 100), axis=0)],
     "conv_blocked": _conv_blocked,
     "conv_integer": _conv_integer,
     "conv_planes": lambda g: [g("nn.relu", g.conv(g.input(1, 2, 5, 70), 6, 2, 3, padding=1))],
@@ -76,6 +76,7 @@ TYPICAL: dict[str, Callable[[Graph], list[Any]]] = {
     "generic": _generic,
     "matmul": _matmul,
     "rows": lambda g: [g("nn.softmax", g("multiply", g.input(3, 37), scalar(0.5)), axis=1)],
+    "transpose": lambda g: [g("transpose", g.input(19, 35), axes=(1, 0))],
     "ml.squared_distance": _distance,
     "nn.gru": lambda g: cell(g, "nn.gru", 20, 3, 4),
     "nn.lstm": lambda g: cell(g, "nn.lstm", 20, 3, 4),

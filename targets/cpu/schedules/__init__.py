@@ -1,6 +1,18 @@
 """Schedules for CPUs, best first; the last one always applies."""
 
-from . import attention, conv_blocked, conv_integer, conv_planes, conv_winograd, generic, matmul, rows, unfused
+from . import (
+    attention,
+    columns,
+    conv_blocked,
+    conv_integer,
+    conv_planes,
+    conv_winograd,
+    generic,
+    matmul,
+    rows,
+    transpose,
+    unfused,
+)
 
 RULES = (
     conv_winograd.schedule,
@@ -11,5 +23,7 @@ RULES = (
     attention.schedule,
     matmul.schedule,
     rows.schedule,
+    columns.schedule,
+    transpose.schedule,
     generic.schedule,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from onnxc.kernel.lower import Lowered
@@ -14,6 +14,14 @@ SBlockRealize = s_tir.stmt.SBlockRealize
 _EXPENSIVE = (
     "exp", "tanh", "erf", "log", "pow", "sin", "cos", "tan", "sigmoid", "asin", "acos", "atan", "sinh", "cosh",
 )  # fmt: skip
+
+#: How partial results of a reduction become one, by what it does with each element.
+COMBINE: dict[Any, Callable[[Any, Any], Any]] = {
+    tirx.Add: lambda x, y: x + y,
+    tirx.Max: tirx.max,
+    tirx.Min: tirx.min,
+    tirx.Mul: lambda x, y: x * y,
+}
 
 
 def new_schedule(lowered: Lowered) -> Any:

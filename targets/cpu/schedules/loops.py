@@ -88,6 +88,13 @@ class Local:
     def store(self, at: Any, value: Any) -> Any:
         return tirx.BufferStore(self.buffer, value, [index(at) + self._start])
 
+    def load_vector(self, lanes: int) -> Any:
+        """The first elements as one vector."""
+        return tirx.BufferLoad(self.buffer, [tirx.Ramp(index(self._start), index(1), lanes)])
+
+    def store_vector(self, value: Any, lanes: int) -> Any:
+        return tirx.BufferStore(self.buffer, value, [tirx.Ramp(index(self._start), index(1), lanes)])
+
 
 def substitute(node: Any, variables: Mapping[Any, Any], loads: Mapping[Any, Any]) -> Any:
     """An expression or statement with variables and whole loads of some buffers replaced.

@@ -25,14 +25,6 @@ from onnxc.target import Target
 from . import blocks as b
 from . import loops
 
-_COMBINE: dict[Any, Callable[[Any, Any], Any]] = {
-    tirx.Add: lambda x, y: x + y,
-    tirx.Max: tirx.max,
-    tirx.Min: tirx.min,
-    tirx.Mul: lambda x, y: x * y,
-}
-
-
 #: How to load the element of a buffer that belongs to a place in the row.
 _Loads = dict[Any, Callable[[Any], Any]]
 
@@ -93,7 +85,7 @@ def _fits(block: Any, extents: Sequence[Any]) -> bool:
         return False
     if not over:
         return True
-    if any(loops.known(a.dom.extent) != 1 for a in kept[rows:]) or type(block.body.value) not in _COMBINE:
+    if any(loops.known(a.dom.extent) != 1 for a in kept[rows:]) or type(block.body.value) not in b.COMBINE:
         return False
     value, names = block.body.value, [a.var for a in over]
     mine = [side for side in (value.a, value.b) if isinstance(side, TensorLoad)]
@@ -231,7 +223,7 @@ class _Row:
                 count //= 2
         sums = loops.Local(count, "part", str(stage.buffer.dtype), registers=True)
         first = loops.substitute(stage.block.init.value, stage.axes(row, loops.index(0)), {})
-        combine = _COMBINE[type(stage.block.body.value)]
+        combine = b.COMBINE[type(stage.block.body.value)]
         starts = range(0, count, self._lanes)
 
         def clear(lane: int) -> Any:
