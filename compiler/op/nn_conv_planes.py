@@ -26,6 +26,8 @@ from .window import pad_array, pad_stage, span
 
 #: Sums, in vectors, that a tuner tries to compute together.
 MOST_SUMS = 32
+#: Rows that it tries.
+ROWS = (1, 2, 3, 4, 6, 8)
 
 
 def pack_weights(weights: np.ndarray, together: int, groups: int = 1) -> np.ndarray:
@@ -106,42 +108,57 @@ def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.nda
     return np.ascontiguousarray(result[whole].reshape(len(data), *channels, *attrs.sizes))
 
 
-def _choose_tile(T: Any, attrs: Attrs, channels: int, together: int) -> tuple[int, int]:
-    """Output channels and columns of a row that are computed together; `channels` are those of a group, filled up."""
-    lanes, rows = attrs.lanes, attrs.rows
-    most = max(MOST_SUMS, together * rows * attrs.columns // lanes)
-    divisors = [n for n in range(1, min(channels, most // rows) + 1) if channels % n == 0]
+def _choose_tile(T: Any, attrs: Attrs, channels: int, together: int) -> tuple[int, ...]:
+    """Output channels, rows (where there are any) and columns of a row that are computed together.
+
+    Parameters
+    ----------
+    channels : int
+        Those of a group, filled up.
+    """
+    lanes = attrs.lanes
+    most = max(MOST_SUMS, together * attrs.rows * attrs.columns // lanes)
+    # Parts of what was packed together, or several of them: TVM fails on places in other ones where sizes are symbolic.
+    possible = [n for n in range(1, min(channels, most) + 1) if channels % n == 0]
+    divisors = [n for n in possible if together % n == 0 or n % together == 0]
     count: int = T.knobs.choose("planes.channels", divisors, together)
+    height, length = attrs.sizes[-2:] if len(attrs.sizes) > 1 else (1, attrs.sizes[0])
+    rows = 1
+    if len(attrs.sizes) > 1:
+        usual = min(attrs.rows, most // count)
+        heights = [n for n in ROWS if n <= most // count and (not isinstance(height, int) or n <= height)]
+        rows = T.knobs.choose("planes.rows", sorted({*heights, usual}), usual)
     usual = min(attrs.columns // lanes, most // (count * rows))
-    length = attrs.sizes[-1]
     whole = -(-length // lanes) if isinstance(length, int) else most  # more would compute nothing but what is dropped
     vectors = range(1, max(usual, min(whole, most // (count * rows))) + 1)
     columns: int = T.knobs.choose("planes.columns", [v * lanes for v in vectors], usual * lanes)
-    return count, columns
+    return (count, rows, columns) if len(attrs.sizes) > 1 else (count, columns)
 
 
-def _padding_of_columns(T: Any, attrs: Attrs, columns: int, elements: Any, width: int) -> tuple[int, ...]:
-    """Padding behind the data with which parts of so many columns can be read."""
+def _padding_of_chosen(attrs: Attrs, tile: Sequence[int], data: Sequence[Any], window: Sequence[int]) -> list[Any]:
+    """Padding behind the data with which whole tiles of another size can be read."""
     spatial = len(attrs.sizes)
-    *others, after = attrs.padding[spatial:]
-    length, stride = attrs.sizes[-1], attrs.strides[-1]
-    if isinstance(length, int) and isinstance(elements, int):
-        before = attrs.padding[spatial - 1]
-        last = (-(-length // columns) * columns - 1) * stride + span(width, attrs.dilations[-1])
-        return (*others, max(0, last - elements - before))
-    return (*others, after + max(0, columns - attrs.columns) * stride)
+    result = list(attrs.padding[spatial:])
+    usual = (attrs.rows, attrs.columns)[-len(tile) :]
+    for axis, part, before in zip(range(-len(tile), 0), tile, usual, strict=True):
+        length, elements, stride = attrs.sizes[axis], data[axis], attrs.strides[axis]
+        if isinstance(length, int) and isinstance(elements, int):
+            last = (-(-length // part) * part - 1) * stride + span(window[axis], attrs.dilations[axis])
+            result[axis] = max(0, last - elements - attrs.padding[spatial + axis])
+        else:
+            result[axis] = result[axis] + max(0, part - before) * stride
+    return result
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
     spatial = len(attrs.sizes)
     chunks, in_channels, *window, together = T.shape(weights)
     filled = chunks // attrs.groups * together
-    count, columns = _choose_tile(T, attrs, filled, together)
-    after = _padding_of_columns(T, attrs, columns, T.shape(data)[-1], window[-1])
+    count, *tile = _choose_tile(T, attrs, filled, together)
+    after = _padding_of_chosen(attrs, tile, T.shape(data), window)
     padded = pad_stage(T, data, attrs.padding[:spatial], after, T.const(0, T.dtype(data)), "conv_pad")
     result_shape, grouped = T.result_shape(), attrs.groups > 1
     batch, sizes = result_shape[0], result_shape[-spatial:]
-    tile = (attrs.rows, columns) if spatial > 1 else (columns,)
     untiled, stride, dilation = spatial - len(tile), attrs.strides[-1], attrs.dilations[-1]
     parts = [T.floor_div(size + (part - 1), part) for size, part in zip(sizes[untiled:], tile, strict=True)]
     own_chunks = filled // count

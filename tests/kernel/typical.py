@@ -71,7 +71,10 @@ TYPICAL: dict[str, Callable[[Graph], list[Any]]] = {
     "columns": lambda g: [g("nn.softmax", g.input(7, 100), axis=0)],
     "conv_blocked": _conv_blocked,
     "conv_integer": _conv_integer,
-    "conv_planes": lambda g: [g("nn.relu", g.conv(g.input(1, 2, 5, 70), 6, 2, 3, padding=1))],
+    "conv_planes": lambda g: [
+        g("nn.relu", g.conv(g.input(1, 2, 5, 70), 6, 2, 3, padding=1)),
+        g.conv(g.input(1, 2, 3, "N"), 12, 1, 3),
+    ],
     "conv_winograd": _winograd,
     "generic": _generic,
     "matmul": _matmul,
