@@ -326,10 +326,10 @@ ONNXC_EXPORT onnxc_status onnxc_sequence_shape(const onnxc_value *sequence, int3
                                                int64_t *shape);
 ONNXC_EXPORT void onnxc_sequence_concat(const onnxc_value *sequence, int32_t axis, int64_t element_size, void *data);
 
-/* A pool of threads on pthreads, in onnxc_threads.c and onnxc_processors.c; microcontroller builds leave these files out.
- * Threads below 1 ask for as many as onnxc_count_processors says; more than ONNXC_MAX_THREADS are cut to that. The pool
- * runs one loop at a time: a loop that finds it busy, and one inside another, run on their caller's thread alone. A child
- * after fork() has no pool threads: it makes its own pool and leaves its parent's alone. */
+/* A pool of threads on pthreads, in onnxc_threads.c, onnxc_shares.c and onnxc_processors.c; microcontroller builds leave
+ * these files out. Threads below 1 ask for as many as onnxc_count_processors says; more than ONNXC_MAX_THREADS are cut to
+ * that. The pool runs one loop at a time: a loop that finds it busy, and one inside another, run on their caller's thread
+ * alone. A child after fork() has no pool threads: it makes its own pool and leaves its parent's alone. */
 #define ONNXC_MAX_THREADS 1024
 ONNXC_EXPORT onnxc_status onnxc_pool_create(int32_t threads, onnxc_parallel **pool);
 

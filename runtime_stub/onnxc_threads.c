@@ -12,24 +12,15 @@
  * for those who have. Of a worker that claims and a caller that clears at least one sees what the other did. So nobody
  * reads the loop while it is written, and nobody takes part in a loop that is over.
  *
+ * In how many shares it is worth cutting a loop is decided in onnxc_shares.c.
+ *
  * What that costs is cache lines that go from one processor to the other, 50 to 200 ns each: one with the loop, one with
  * the worker's own words, and those of the arguments. Everything else is written by one thread alone, or seldom.
  */
-#if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* sched_getaffinity */
-#endif
-#include <pthread.h>
-#include <sched.h>
+#include "onnxc_pool.h"
+
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
-
-#include "onnxc_runtime.h"
-
-/* What different threads write lies so far apart: two cache lines, which x86 fetches in pairs and Apple has as one. */
-#define APART 128
 
 /* A thread takes its share in so many pieces. More even out more, and cost a call of the kernel each. */
 #define PIECES 4u
@@ -39,126 +30,7 @@
  * yields the processor while he watches: Linux gives it to others for milliseconds then, however unimportant they are. */
 #define SPIN_NANOSECONDS 100000
 
-/* Where others take a worker's processor away in the middle of a piece, its caller waits for milliseconds. Loops run on
- * their caller alone then, for as long as it had to wait, and for twice as long as the last time where that was just
- * before; for so long at most. */
-#define ALONE_NANOSECONDS 64000000
-
-/* Processors may lie far apart: on two chiplets a cache line takes some 200 ns from one to the other, and 50 on one. A
- * virtual machine's processors move from one to the other while it runs. Where threads are far from each other, all that
- * one has written comes slowly to the others, and small loops take twice as long as on one thread: a share must have so
- * many times as much to do. */
-#define FAR_FACTOR 16
-#define FAR_NANOSECONDS 280 /* there and back, with what it takes to notice: 100 to 200 near by, 380 to 560 on another */
-
-/* The distance is measured so often at most, by so many questions and answers. */
-#define MEASURE_NANOSECONDS 20000000
-#define PINGS 16
-
-/* Brief loops look at the clock each so many times only, since that costs as much as a hundredth of them. */
-#define LOOK_LOOPS 32u
-
-/* Loops that are worth fewer shares are brief. Each thread takes its own share there, whole, and the caller waits so long
- * for the others before it does their work: what it would help with lies in their caches, and comes slowly. A depthwise
- * convolution of 1.3 microseconds took 10 on two threads far apart that helped each other. In longer loops a look at the
- * clock costs nothing. */
-#define BRIEF_SHARES 16
-#define PATIENCE_NANOSECONDS 3000
-
-struct pool;
-
-/* What a worker writes while it takes part, in one line; that of the 0th member has only its share. */
-typedef struct {
-  _Alignas(APART) _Atomic uint64_t next; /* loop << 32 | first iteration of the share that nobody has taken in it */
-  _Atomic uint64_t claimed;              /* the last loop in which this worker wanted to take part */
-  _Atomic uint64_t left;                 /* the last loop which it has left */
-  struct pool *pool;
-  int32_t index;
-  atomic_int sleeps; /* or is about to; changed under the mutex */
-  pthread_t thread;
-  pthread_cond_t work;
-} member;
-
-/* A loop, as each that takes part has it. */
-typedef struct {
-  onnxc_task task;
-  void *arguments;
-  uint64_t number;
-  int32_t count, shares;
-  uint32_t piece;
-  int brief;
-  int64_t begun; /* nanoseconds; 0: nobody has looked. Only its caller knows */
-} loop;
-
-typedef struct pool {
-  onnxc_parallel interface;
-  int32_t threads; /* members; the 0th is the caller */
-  int64_t spin, patience; /* nanoseconds; 0 where threads share processors */
-  pthread_mutex_t mutex;
-  pthread_cond_t done;
-
-  /* For who owns the pool. */
-  _Alignas(APART) uint64_t number; /* of the last loop */
-  int far;
-  int64_t measured; /* when the distance was */
-  unsigned loops;   /* since the pool's begin */
-  int64_t alone, alone_until; /* for how long the caller does without workers, and until when; 0: has not lately */
-
-  _Alignas(APART) atomic_flag busy; /* a caller owns the pool */
-
-  /* The loop, in one line. */
-  _Alignas(APART) _Atomic uint64_t posted; /* number << SHARES_BITS | shares */
-  _Atomic uint64_t open;                  /* number; 0: it is over */
-  onnxc_task task;
-  void *arguments;
-  int32_t count;
-  uint32_t piece;
-  int16_t brief;
-  int16_t processor; /* of the caller */
-
-  /* Seldom written. */
-  _Alignas(APART) atomic_int caller_sleeps; /* so workers that leave shall wake it */
-  atomic_int stop;
-  atomic_int error;
-  member members[];
-} pool;
-
-#define SHARES_BITS 11 /* ONNXC_MAX_THREADS and less */
-
-/* ------------------------------------------------------------------------------------------------ waiting */
-
-/* A short rest that leaves the core to its other hardware thread. */
-static void rest(void) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("isb" ::: "memory"); /* yield does nothing on most cores */
-#elif defined(__arm__)
-  __asm__ volatile("yield" ::: "memory");
-#endif
-}
-
-static int64_t nanoseconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 uint64_t onnxc_now(void) { return (uint64_t)nanoseconds(); }
-
-/* Watch a word for so long at most: is it the value, or another, as wanted? */
-static int spin(_Atomic uint64_t *word, uint64_t value, int equal, int64_t duration) {
-  for (int64_t start = 0;;) {
-    for (int i = 0; i < 32; ++i) {
-      if ((atomic_load_explicit(word, memory_order_acquire) == value) == equal) return 1;
-      if (duration == 0) return 0;
-      rest();
-    }
-    const int64_t now = nanoseconds();
-    if (start == 0) start = now;
-    if (now - start >= duration) return 0;
-  }
-}
 
 /* The processor that this thread runs on; -1 where that cannot be asked. */
 static int this_processor(void) {
@@ -256,51 +128,16 @@ static void post(pool *p, int32_t shares) {
   if (asleep) wake_workers(p, shares);
 }
 
-/* Another number than all before. Shares have 32 bits of it: before these begin anew, what they have is forgotten. */
-static uint64_t next_number(pool *p) {
-  if ((uint32_t)++p->number == 0) {
-    for (int32_t i = 0; i < p->threads; ++i) atomic_store_explicit(&p->members[i].next, 0, memory_order_relaxed);
-    ++p->number;
-  }
-  return p->number;
-}
-
-/* What a thread has had of processors, in nanoseconds; -1 where that cannot be asked. */
-static int64_t processor_time(pthread_t thread) {
-#if defined(__linux__)
-  clockid_t clock;
-  struct timespec used;
-  if (pthread_getcpuclockid(thread, &clock) == 0 && clock_gettime(clock, &used) == 0) {
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
-  }
-#else
-  (void)thread;
-#endif
-  return -1;
-}
-
-/* The caller had to wait for so long. If the worker has worked meanwhile, that was its due; if others had its processor,
- * and the caller has lost more than it had gained, the next loops do without workers. */
-static void judge_wait(pool *p, const loop *l, int64_t from, int64_t used, const member *m) {
-  const int64_t now = nanoseconds(), waited = now - from;
-  const int64_t after = processor_time(m->thread);
-  if (used < 0 || after < 0 || after - used > waited / 2) return;
-  if (l->begun != 0 && waited < from - l->begun) return;
-  p->alone = p->alone > 0 ? 2 * p->alone : waited;
-  if (p->alone > ALONE_NANOSECONDS) p->alone = ALONE_NANOSECONDS;
-  p->alone_until = now + p->alone;
-}
-
 /* Return when a worker that has claimed a loop has left it. */
 static void await_worker(pool *p, const loop *l, member *m) {
   if (spin(&m->left, l->number, 1, p->spin)) return;
-  const int64_t from = nanoseconds(), used = processor_time(m->thread);
+  const int64_t from = nanoseconds(), used = onnxc_processor_time(m->thread);
   (void)atomic_exchange(&p->caller_sleeps, 1);
   pthread_mutex_lock(&p->mutex);
   while (atomic_load(&m->left) != l->number) pthread_cond_wait(&p->done, &p->mutex);
   pthread_mutex_unlock(&p->mutex);
   atomic_store(&p->caller_sleeps, 0);
-  judge_wait(p, l, from, used, m);
+  onnxc_judge_wait(p, l, from, used, m);
 }
 
 /* When nothing is left to take: let nobody in any more, and return when nobody is inside.
@@ -320,36 +157,6 @@ static void await_workers(pool *p, const loop *l) {
   }
 }
 
-/* Ask a worker for a sign, PINGS times, and see how long that takes. Those that sleep do not hear it. */
-static void measure_distance(pool *p, int64_t now) {
-  const int64_t start = nanoseconds();
-  int answers = 0;
-  atomic_store_explicit(&p->open, 0, memory_order_relaxed);
-  while (answers < PINGS) {
-    const uint64_t number = next_number(p);
-    atomic_store_explicit(&p->posted, (number << SHARES_BITS) | 2, memory_order_release);
-    if (!spin(&p->members[1].claimed, number, 1, 5000)) break;
-    ++answers;
-  }
-  /* Some answers come by chance as if from near by: their sum tells. */
-  if (answers == PINGS) p->far = nanoseconds() - start > PINGS * FAR_NANOSECONDS;
-  p->measured = now;
-}
-
-/* In how many shares a loop is cut; and whether the distance is to be measured behind it. */
-static int32_t choose_shares(pool *p, int32_t count, int64_t worthwhile, int64_t *now, int *due) {
-  const int32_t most = count < p->threads ? count : p->threads;
-  const int asleep = atomic_load_explicit(&p->members[1].sleeps, memory_order_relaxed);
-  if (p->loops++ % LOOK_LOOPS == 0 || asleep || p->far || p->alone_until != 0 || worthwhile >= BRIEF_SHARES) {
-    *now = nanoseconds();
-    if (*now < p->alone_until && worthwhile < INT64_MAX) return 1;
-    if (*now - p->alone_until > 4 * p->alone) p->alone = p->alone_until = 0; /* they have been good since */
-    *due = *now - p->measured >= MEASURE_NANOSECONDS; /* then the workers are woken, to be asked behind the loop */
-  }
-  if (p->far && !*due && worthwhile < INT64_MAX) worthwhile /= FAR_FACTOR;
-  return worthwhile < 1 ? 1 : worthwhile < most ? (int32_t)worthwhile : most;
-}
-
 static onnxc_status pool_parallel_shares(const onnxc_parallel *self, onnxc_task task, void *arguments, int32_t count,
                                          int64_t worthwhile) {
   pool *p = self->state;
@@ -360,7 +167,7 @@ static onnxc_status pool_parallel_shares(const onnxc_parallel *self, onnxc_task 
   }
   int64_t now = 0;
   int due = 0;
-  const int32_t shares = choose_shares(p, count, worthwhile, &now, &due);
+  const int32_t shares = onnxc_choose_shares(p, count, worthwhile, &now, &due);
   if (shares < 2) {
     atomic_flag_clear_explicit(&p->busy, memory_order_release);
     return task(arguments, 0, count);
@@ -379,7 +186,7 @@ static onnxc_status pool_parallel_shares(const onnxc_parallel *self, onnxc_task 
   post(p, shares);
   if (run_piece(p, &l, 0, first_piece(&l))) take_part(p, &l, 0);
   await_workers(p, &l);
-  if (due) measure_distance(p, now);
+  if (due) onnxc_measure_distance(p, now);
 
   const onnxc_status status = atomic_load_explicit(&p->error, memory_order_relaxed);
   if (status != ONNXC_OK) atomic_store_explicit(&p->error, ONNXC_OK, memory_order_relaxed);

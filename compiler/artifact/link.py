@@ -88,6 +88,11 @@ class Parts:
             path.write_text(text, encoding="utf-8", newline="\n")
 
 
+#: The pool of threads, in C11, and the header that these files alone include.
+_POOL = ("onnxc_threads.c", "onnxc_shares.c")
+_POOL_HEADER = "onnxc_pool.h"
+
+
 def runtime_files(
     target: Target, text: bool = False, heap: bool = False, values: bool = False, shared: bool = False
 ) -> tuple[dict[str, str], dict[str, str]]:
@@ -97,7 +102,7 @@ def runtime_files(
     `shared`, what only programs that open a library call.
     """
     folder = files("onnxc.runtime_stub")
-    hosted = ("onnxc_memory.c", "onnxc_processors.c", "onnxc_threads.c") if target.hosted else ()
+    hosted = ("onnxc_memory.c", "onnxc_processors.c", *_POOL) if target.hosted else ()
     wanted = {
         "onnxc_text.c": text,
         "onnxc_heap.c": heap or values,
@@ -107,6 +112,12 @@ def runtime_files(
     names = ["onnxc_runtime.c", *hosted, *(name for name, is_wanted in wanted.items() if is_wanted)]
     header = "onnxc_runtime.h"
     return {header: (folder / header).read_text()}, {name: (folder / name).read_text() for name in names}
+
+
+def runtime_included(runtime: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """What sources of the runtime include beside its header: see `Parts`."""
+    pool = {_POOL_HEADER: (files("onnxc.runtime_stub") / _POOL_HEADER).read_text()}
+    return {name: pool for name in _POOL if name in runtime}
 
 
 #: Functions of a model's header, behind its name. Kernels stay inside.

@@ -18,7 +18,15 @@ from ..relay.types import in_memory
 from ..store import Store
 from .c_library import c_library
 from .compiled import Compiled
-from .link import Parts, object_files, runtime_files, shared_library, source_tree, static_library
+from .link import (
+    Parts,
+    object_files,
+    runtime_files,
+    runtime_included,
+    shared_library,
+    source_tree,
+    static_library,
+)
 from .manifest import digest, find_manifest, library_stem, manifest, read_manifest
 from .staging import staged
 from .toolchain import Compiler, find_compiler
@@ -223,7 +231,8 @@ def _parts(compiled: Compiled, emit: str, stage: Path, external_weights: bool) -
     )
     users = [(kernel, relay_op.get(name).library) for kernel in kernels for name in kernel.operators]
     linked = {name: c_library(name) for name in sorted({name for _, name in users if name})}
-    included = {f"{kernel.symbol}.c": linked[name].headers for kernel, name in users if name}
+    included: dict[str, Mapping[str, str]] = {**runtime_included(runtime)}
+    included.update({f"{kernel.symbol}.c": linked[name].headers for kernel, name in users if name})
     for found in linked.values():
         included.update(found.included)
     weights = None

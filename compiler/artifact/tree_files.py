@@ -116,7 +116,10 @@ def _rows(compiled: Compiled, parts: Parts) -> list[tuple[str, str]]:
         rows.append(("`onnxc_memory.c`", "memory for arenas, in large pages; leave it out if you have your own"))
     if "onnxc_threads.c" in parts.runtime:
         rows.append(
-            ("`onnxc_threads.c`, `onnxc_processors.c`", "a pool of POSIX threads, in C11; leave them out for none")
+            (
+                "`onnxc_threads.c`, `onnxc_shares.c`, `onnxc_pool.h`, `onnxc_processors.c`",
+                "a pool of POSIX threads, in C11; leave them out for none",
+            )
         )
     if "onnxc_text.c" in parts.runtime:
         rows.append(("`onnxc_text.c`", "memory of the strings that the model makes"))

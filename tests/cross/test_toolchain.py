@@ -13,7 +13,7 @@ import pytest
 
 from onnxc import targets
 from onnxc.artifact import toolchain
-from onnxc.artifact.link import Parts, runtime_files, shared_library, source_tree, static_library
+from onnxc.artifact.link import Parts, runtime_files, runtime_included, shared_library, source_tree, static_library
 from onnxc.artifact.toolchain import Kind, find_compiler
 from onnxc.diagnostics import CompileError
 from onnxc.target import Target
@@ -31,7 +31,7 @@ def trivial(target: Target, *defines: str) -> Parts:
     """The parts of the model in trivial_model.c."""
     headers, runtime = runtime_files(target)
     text = "".join(f"#define {define}\n" for define in defines) + (HERE / "trivial_model.c").read_text()
-    return Parts("trivial", {"trivial.c": text}, runtime, headers, weights=WEIGHTS.tobytes())
+    return Parts("trivial", {"trivial.c": text}, runtime, headers, runtime_included(runtime), weights=WEIGHTS.tobytes())
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -176,7 +176,11 @@ def test_static_arena(tmp_path: Path) -> None:
         pytest.skip("gcc is not installed: apt install gcc")
     onnxc.compile(found().proto(), "host", emit="c", output=tmp_path, name="found", jobs=1, bounds={"N": 5})
     (tmp_path / "main.c").write_text(_STATIC_ARENA)
-    sources = [path.name for path in tmp_path.glob("*.c") if path.name not in ("onnxc_threads.c", "onnxc_memory.c")]
+    sources = [
+        path.name
+        for path in tmp_path.glob("*.c")
+        if path.name not in ("onnxc_threads.c", "onnxc_shares.c", "onnxc_memory.c")
+    ]
     command = ["gcc", "-std=c11", "-O1", "-g", *_WARNINGS, *_SANITIZERS, "-I.", "-o", "main", *sorted(sources), "-lm"]
     built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr

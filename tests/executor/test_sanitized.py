@@ -45,7 +45,8 @@ def build(model: onnx.ModelProto | Path, name: str, folder: Path, bounds: Mappin
         "run",
     ]
     shutil.copy(HERE / "run_exact.c", tree)
-    sources = sorted(path.name for path in tree.glob("*.c") if path.name != "onnxc_threads.c")  # that is C11
+    pool = ("onnxc_threads.c", "onnxc_shares.c")  # in C11
+    sources = sorted(path.name for path in tree.glob("*.c") if path.name not in pool)
     # The program and the runtime use POSIX; the model does not.
     done = subprocess.run(
         [*command, "-D_POSIX_C_SOURCE=200809L", *sources, "-lm", "-lpthread"],

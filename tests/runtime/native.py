@@ -15,7 +15,8 @@ from tests.compilers import COMPILER
 
 HERE = Path(__file__).parent
 RUNTIME = HERE.parents[1] / "runtime_stub"
-RUNTIME_SOURCES = tuple(RUNTIME / f"onnxc_{name}.c" for name in ("runtime", "memory", "processors", "threads", "call"))
+_NAMES = ("runtime", "memory", "processors", "threads", "shares", "call")
+RUNTIME_SOURCES = tuple(RUNTIME / f"onnxc_{name}.c" for name in _NAMES)
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-pedantic", "-Wconversion", "-Wshadow")
 
 

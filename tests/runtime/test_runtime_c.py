@@ -62,6 +62,7 @@ def compiler_commands() -> list:
         ("onnxc_sequence.c", ["-std=c99"]),
         ("onnxc_processors.c", ["-std=c99"]),
         ("onnxc_threads.c", ["-std=c11"]),
+        ("onnxc_shares.c", ["-std=c11"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "".join(value),
 )
@@ -121,7 +122,7 @@ def test_under_sanitizer(program: str, sanitizer: str, tmp_path: Path) -> None:
 def test_on_other_machine(program: str, machine: str, tmp_path: Path) -> None:
     target = targets.find(machine)
     run, compiler = emulator(target), compiler_for(target)
-    for header in (RUNTIME / "onnxc_runtime.h", HERE / "c" / "expect.h"):
+    for header in (*RUNTIME.glob("*.h"), HERE / "c" / "expect.h"):
         shutil.copy(header, tmp_path)
     for source in PROGRAMS[program]:
         (tmp_path / source.name).write_text(f"#define FIXTURE_NO_QUERY\n{source.read_text()}")

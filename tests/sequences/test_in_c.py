@@ -29,7 +29,8 @@ def build(model: ValueModel, folder: Path) -> Path:
     onnxc.compile(model.proto(), "host", emit="c", output=tree, name=model.name, jobs=1)
     shutil.copy(HERE / "run_values.c", tree)
     options = [f"-DMODEL_QUERY={model.name}_query", *(["-DHAS_HEAP"] if (tree / "onnxc_heap.c").exists() else [])]
-    sources = sorted(path.name for path in tree.glob("*.c") if path.name != "onnxc_threads.c")  # that is C11
+    pool = ("onnxc_threads.c", "onnxc_shares.c")  # in C11
+    sources = sorted(path.name for path in tree.glob("*.c") if path.name not in pool)
     # The program and the runtime use POSIX; the model does not.
     command = ["gcc", "-std=c99", "-O1", "-g", *_WARNINGS, *_SANITIZERS, *options, "-D_POSIX_C_SOURCE=200809L", "-I."]
     done = subprocess.run(
