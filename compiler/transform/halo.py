@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from .. import op as relay_op
+from ..diagnostics import NOWHERE, Location
 from ..relay.dimension import Dimension
 from ..relay.expr import (
     Atom,
@@ -41,11 +42,12 @@ _CONVOLUTIONS = ("nn.conv_blocked", "nn.conv_winograd", "nn.conv_planes", "qnn.c
 
 @dataclass(frozen=True)
 class Halo:
-    """Elements around the middle: so many before and behind it for each axis of the tensor, and what they are."""
+    """Elements around the middle: so many before and behind it for each axis, what they are, and whose windows pad."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]
     value: float = 0
+    location: Location = field(default=NOWHERE, compare=False)
 
     @property
     def empty(self) -> bool:
@@ -55,7 +57,8 @@ class Halo:
         """Enough for both; where they are of different values, the one of zeros."""
         if self.value != other.value:
             return self if self.value == 0 else other
-        return Halo(tuple(map(max, self.before, other.before)), tuple(map(max, self.after, other.after)), self.value)
+        before, after = tuple(map(max, self.before, other.before)), tuple(map(max, self.after, other.after))
+        return Halo(before, after, self.value, self.location)
 
     def around(self, type_: TensorType) -> TensorType:
         shape = tuple(b + d + a for b, d, a in zip(self.before, type_.shape, self.after, strict=True))
@@ -90,7 +93,8 @@ def _padding(value: Expr, data: Atom) -> Halo | None:
         return None  # SAME_UPPER with strides, of images of any size: the border would depend on them
     spatial = len(value.attrs.padding) // 2
     rest = (0,) * (data.type.rank - spatial - 2)
-    return Halo((0, 0, *value.attrs.padding[:spatial], *rest), (0, 0, *value.attrs.padding[spatial:], *rest), border)
+    before, after = value.attrs.padding[:spatial], value.attrs.padding[spatial:]
+    return Halo((0, 0, *before, *rest), (0, 0, *after, *rest), border, value.location)
 
 
 def _computes(function: Function) -> bool:
@@ -146,14 +150,14 @@ class _Bordering:
     def _copy(self, var: Var, halo: Halo, wider: dict[Var, Var]) -> Binding:
         """A copy with a border."""
         assert isinstance(var.type, TensorType)
-        wider[var] = Var(f"{var.name}.padded", halo.around(var.type), var.location)
+        wider[var] = Var(f"{var.name}.padded", halo.around(var.type), halo.location)
         identity = Var("p0", var.type)
         function = _bordered(Function((identity,), (), identity, Attrs(primitive=True)), [None], halo)
         name = next(n for i in range(len(self.functions) + 1) if (n := f"fused_pad_{i}") not in self.functions)
         digest = structural_hash(function)
         name = self.copies.setdefault(digest, name)
         self.functions[name] = function
-        return Binding(wider[var], Call(GlobalVar(name), (var,), location=var.location))
+        return Binding(wider[var], Call(GlobalVar(name), (var,), location=halo.location))
 
     def _halos(self, function: Function) -> tuple[dict[Var, Halo], dict[Var, Halo]]:
         """Borders of values that only kernels use, some of which pad them; and of those that need a copy for it."""
@@ -240,15 +244,19 @@ def _bordered(function: Function, arguments: Sequence[Halo | None], own: Halo | 
     zeros = tuple(i for i, h in enumerate(arguments) if h is not None and h.value == 0)
     own_attrs = {**function.attrs, "zero_borders": zeros}
     if own is not None:
-        result = _bind(bindings, "pad", (result,), {"before": own.before, "after": own.after, "value": own.value})
+        border = {"before": own.before, "after": own.after, "value": own.value}
+        where = NOWHERE if function.bindings else own.location  # a copy is for the windows alone
+        result = _bind(bindings, "pad", (result,), border, where)
         own_attrs["halo"] = True
     return Function(tuple(params), tuple(bindings), result, Attrs(own_attrs))
 
 
-def _bind(bindings: list[Binding], op: str, args: tuple[Atom, ...], attrs: Mapping[str, object]) -> Var:
+def _bind(
+    bindings: list[Binding], op: str, args: tuple[Atom, ...], attrs: Mapping[str, object], location: Location = NOWHERE
+) -> Var:
     full = relay_op.complete_attrs(relay_op.get(op), attrs)
     var = Var(op.rpartition(".")[2], relay_op.infer_type(op, full, [a.type for a in args]))
-    bindings.append(Binding(var, Call(op, args, full)))
+    bindings.append(Binding(var, Call(op, args, full, location)))
     return var
 
 

@@ -79,6 +79,10 @@ def test_trilu(diagonal: int, kept: int) -> None:
         _model("Expand", ["N", 4000], np.array([10**9, 1, 1])),
         _model("Conv", [1, 1, "N", 8], np.ones((1, 1, 2, 2), np.float32), dilations=[10**9, 1]),
         _model("LRN", [1, 8, "N", 8], size=10**9),
+        _model("MaxPool", [1, 1, 64, 8], kernel_shape=[10**9, 1], pads=[10**9 - 1, 0, 0, 0]),
+        _model("MaxPool", ["N", 1, "M", 8], kernel_shape=[10**9, 1], pads=[10**9 - 1, 0, 0, 0]),
+        _model("AveragePool", [1, 1, 64, 8], kernel_shape=[10**9, 1], pads=[10**9 - 1, 0, 0, 0]),
+        _model("Conv", [1, 1, 64, 8], np.ones((1, 1, 2, 2), np.float32), pads=[10**9, 1, 1, 1]),
     ],
     ids=lambda model: model.graph.node[0].op_type,
 )
