@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
@@ -142,10 +143,19 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
     if target.kernel_format == "c":
         source = clean_source(_generate(module, target).inspect_source(), _const_places(func, inputs))
         return KernelCode(tasks, sizes, source=source)
+    return KernelCode(tasks, sizes, _object_code(_generate(module, target)))
+
+
+def _object_code(module: Any) -> bytes:
+    """An object file. In memory where the system can: LLVM ends the process where a disk is full."""
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("kernel.o"), "rb") as memory:
+            module.write_to_file(f"/proc/self/fd/{memory.fileno()}", "o")
+            return memory.read()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.o"
-        _generate(module, target).write_to_file(str(path), "o")
-        return KernelCode(tasks, sizes, path.read_bytes())
+        module.write_to_file(str(path), "o")
+        return path.read_bytes()
 
 
 def listing(func: Any, variables: dict[str, Any], symbol: str, target: Target, form: str) -> str:
