@@ -22,12 +22,12 @@ from .relay.types import TensorType, TupleType
 from .target import Target
 
 
-def inspect_model(path: Path, dims: Mapping[str, int]) -> dict[str, Any]:
+def inspect_model(source: Path | bytes, dims: Mapping[str, int]) -> dict[str, Any]:
     """Facts about an ONNX file, as far as they can be found out: a model need not compile.
 
     Parameters
     ----------
-    path : Path
+    source : Path or bytes
     dims : mapping of str to int
         Values for symbolic dimensions.
 
@@ -36,14 +36,14 @@ def inspect_model(path: Path, dims: Mapping[str, int]) -> dict[str, Any]:
     CompileError
         The file is no ONNX model.
     """
-    model, name, _ = load_model(path)
+    model, name, _ = load_model(source)
     graph = model.graph
     nodes = [node for part in (graph, *model.functions) for node in all_nodes(part)]
     operators = Counter(_operator(node.domain, node.op_type) for node in nodes)
     facts: dict[str, Any] = {
         "kind": "model",
         "name": name,
-        "bytes": path.stat().st_size,
+        "bytes": len(source) if isinstance(source, bytes) else source.stat().st_size,
         "ir_version": model.ir_version,
         "producer": " ".join(filter(None, (model.producer_name, model.producer_version))),
         "opsets": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
@@ -61,7 +61,7 @@ def inspect_model(path: Path, dims: Mapping[str, int]) -> dict[str, Any]:
             {"operator": _operator(domain, operator), "opset": version, "nodes": names}
             for domain, operator, version, names in unsupported_operators(model, name)
         ]
-        module = import_model(path, dims)
+        module = import_model(source, dims)
     except CompileError as error:
         facts["problem"] = str(error)
         return facts
@@ -73,9 +73,9 @@ def inspect_model(path: Path, dims: Mapping[str, int]) -> dict[str, Any]:
     return facts
 
 
-def model_memory(path: Path, target: Target, options: Options) -> dict[str, Any]:
+def model_memory(source: Path | bytes, target: Target, options: Options) -> dict[str, Any]:
     """The memory that a model would take on a target, as in a manifest. Compiles the model."""
-    program = compile_model(path, target, options).program
+    program = compile_model(source, target, options).program
     return {
         "arena_bytes": plain(program.plan.size),
         "peak_bytes": program.plan.peak,

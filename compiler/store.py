@@ -92,8 +92,10 @@ class Store:
                 file.write(content)
             os.replace(temporary, path)
             self._make_room(path.parent)
-        except OSError:
+        except BaseException as error:  # after Ctrl-C nothing is left, either
             Path(temporary).unlink(missing_ok=True)
+            if not isinstance(error, OSError):
+                raise
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:_FOLDER_DIGITS] / name[_FOLDER_DIGITS:]

@@ -17,7 +17,7 @@ FOLDERS = {"onnxc": ROOT / "compiler", "onnxc.targets": ROOT / "targets", "onnxc
 #: From the bottom up. A module may import from its own room and from lower floors, never from rooms beside it.
 FLOORS = [
     ["diagnostics"],
-    ["store", "target"],
+    ["processes", "store", "target"],
     ["relay"],
     ["op"],
     ["frontend", "transform"],

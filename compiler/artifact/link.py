@@ -22,6 +22,7 @@ from ..diagnostics import CompileError
 from ..store import Store, digest_of
 from ..target import Target
 from .archive import write_archive
+from .staging import SCRATCH
 from .toolchain import Compiler
 
 #: The weights: in memory, or in a file.
@@ -32,6 +33,9 @@ EMBEDDED_LIMIT = (1 << 31) - (1 << 28)
 
 #: Alignment of the weights, as in onnxc_runtime.h.
 ALIGNMENT = 64
+
+#: The header of what all models share.
+RUNTIME_HEADER = "onnxc_runtime.h"
 
 #: Words of the weights that are turned into text at a time.
 _CHUNK = 1 << 17
@@ -110,8 +114,8 @@ def runtime_files(
         "onnxc_call.c": shared,
     }
     names = ["onnxc_runtime.c", *hosted, *(name for name, is_wanted in wanted.items() if is_wanted)]
-    header = "onnxc_runtime.h"
-    return {header: (folder / header).read_text()}, {name: (folder / name).read_text() for name in names}
+    headers = {RUNTIME_HEADER: (folder / RUNTIME_HEADER).read_text()}
+    return headers, {name: (folder / name).read_text() for name in names}
 
 
 def runtime_included(runtime: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -144,8 +148,8 @@ def shared_library(
         objects = _compile_all(parts, compiler, folder, optimize, store)
         # As patterns, since LLVM's linker refuses names that are not there: only some models have an arena_size.
         functions = [f"{parts.name}_{name[:-1]}[{name[-1]}]" for name in FUNCTIONS]
-        compiler.link_shared(folder, objects, output.name, exports=("onnxc_*", *functions))
-        os.replace(folder / output.name, output)
+        compiler.link_shared(folder, objects, "library.so", soname=output.name, exports=("onnxc_*", *functions))
+        os.replace(folder / "library.so", output)
 
 
 def static_library(
@@ -155,8 +159,8 @@ def static_library(
     with _workshop(output) as folder:
         objects = _compile_all(parts, compiler, folder, optimize, store)
         archive = write_archive({name: (folder / name).read_bytes() for name in objects})
-        (folder / output.name).write_bytes(archive)
-        os.replace(folder / output.name, output)
+        (folder / "library.a").write_bytes(archive)
+        os.replace(folder / "library.a", output)
 
 
 def object_files(
@@ -185,7 +189,7 @@ def source_tree(parts: Parts, folder: Path) -> None:
 @contextmanager
 def _workshop(output: Path) -> Iterator[Path]:
     """A folder beside the output, since the parts may be as large as it."""
-    with tempfile.TemporaryDirectory(prefix=".onnxc-", dir=output.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=output.parent) as folder:
         yield Path(folder)
 
 

@@ -19,6 +19,7 @@ from ..store import Store
 from .c_library import c_library
 from .compiled import Compiled
 from .link import (
+    RUNTIME_HEADER,
     Parts,
     object_files,
     runtime_files,
@@ -28,12 +29,15 @@ from .link import (
     static_library,
 )
 from .manifest import digest, find_manifest, library_stem, manifest, read_manifest
-from .staging import staged
+from .staging import SCRATCH, staged
 from .toolchain import Compiler, find_compiler
 from .tree_files import tree_texts
 
 #: Kinds of artifact, and the extension of those that are one file.
 EMITS: Mapping[str, str] = {"so": ".so", "a": ".a", "c": "", "obj": ""}
+
+#: Of a model. Names of files begin with it, and file systems take 255 letters.
+_LONGEST_NAME = 120
 
 #: Begins the C file with the kernels that TVM wrote.
 _KERNELS_HEAD = """\
@@ -108,12 +112,19 @@ def layout(name: str, emit: str, output: Path | None) -> Layout:
     library = f"lib{name}.a" if emit == "a" else f"{name}{extension}" if extension else ""
     if output is None:
         output = Path(library or name)
+    if len(name) > _LONGEST_NAME:
+        message = f"the model's name '{name}' is too long for names of files"
+        raise CompileError(message, expected=f"at most {_LONGEST_NAME} letters", remedy="give it another one (--name)")
     if output.is_dir() or output.suffix not in (".so", ".a", ".o", ".c", ".h"):
         return Layout(output, library, f"{name}.h", "manifest.json")
     if output.suffix != extension:
         what = f"a file that ends in {extension}, or a folder" if extension else "a folder"
         raise CompileError(f"the output '{output}' does not fit --emit={emit}", expected=what)
     stem = library_stem(output)
+    if f"{stem}.h" == RUNTIME_HEADER:
+        raise CompileError(
+            f"the output '{output}' would have the runtime's header for its own", expected="another name"
+        )
     return Layout(output.parent, output.name, f"{stem}.h", f"{stem}.manifest.json")
 
 
@@ -164,7 +175,7 @@ def package(
             weights = f"{library_stem(Path(place.library or compiled.name))}.weights"
             _write_weights(compiled, stage / weights, head=compiled.model_hash.encode())
         names = {p.relative_to(stage): p for p in stage.rglob("*") if p.is_file()}
-        files = {n.as_posix(): p for n, p in names.items() if not any(part.startswith(".") for part in n.parts)}
+        files = {n.as_posix(): p for n, p in names.items() if not n.parts[0].startswith(SCRATCH)}
         version = "" if compiler is None else compiler.version
         text = manifest(compiled, emit, files, version, external_weights)
         # Names of files may be no text: what cannot be encoded becomes JSON's escape.
@@ -237,7 +248,7 @@ def _parts(compiled: Compiled, emit: str, stage: Path, external_weights: bool) -
         included.update(found.included)
     weights = None
     if program.weights_size and not external_weights:
-        weights = stage / ".weights.bin"  # a name that is not published
+        weights = stage / f"{SCRATCH}weights.bin"
         _write_weights(compiled, weights)
     headers = {**headers, f"{name}.h": emit_header(program, external_weights)}
     return Parts(
@@ -260,7 +271,7 @@ def _write_weights(compiled: Compiled, path: Path, head: bytes = b"") -> None:
         file.write(head)
         for constant in program.weights:
             file.seek(len(head) + program.weight_offsets[constant.digest])
-            np.ascontiguousarray(in_memory(constant.array)).tofile(file)
+            file.write(np.ascontiguousarray(in_memory(constant.array)).reshape(-1).view(np.uint8).data)
         file.truncate(len(head) + program.weights_size)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..diagnostics import CompileError
 from ..runtime_stub.library import TensorInfo
 
 
@@ -20,7 +21,10 @@ def random_arrays(tensors: Iterable[TensorInfo], dims: Mapping[str, int], seed: 
     for tensor in tensors:
         shape = [dims[dim] if isinstance(dim, str) else 1 if dim is None else dim for dim in tensor.shape]
         count = 2 if tensor.is_sequence else 1
-        arrays = [_random(generator, shape, tensor) for _ in range(count)]
+        try:
+            arrays = [_random(generator, shape, tensor) for _ in range(count)]
+        except ValueError as error:  # numpy's: more elements, or bytes, than can be counted
+            raise CompileError(f"the input '{tensor.name}' would have the shape {tuple(shape)}: {error}") from error
         found[tensor.name] = arrays if tensor.is_sequence else arrays[0]
     return found
 

@@ -6,6 +6,7 @@ machines like this one; a GNU cross compiler; Zig, when it is installed (``pip i
 
 from __future__ import annotations
 
+import errno
 import os
 import platform
 import shlex
@@ -89,7 +90,9 @@ class Compiler:
         """Flags that C is compiled with: see `compile`."""
         return [*self._cpu_flags(baseline), f"-O{optimize}", "-g0", "-std=c11", *self._code_flags()]
 
-    def link_shared(self, folder: Path, objects: Sequence[str], output: str, *, exports: Sequence[str]) -> None:
+    def link_shared(
+        self, folder: Path, objects: Sequence[str], output: str, *, soname: str, exports: Sequence[str]
+    ) -> None:
         """Link a shared library that needs the C library alone.
 
         Parameters
@@ -99,7 +102,9 @@ class Compiler:
         objects : sequence of str
             Names relative to folder.
         output : str
-            Its name, which becomes the soname, too.
+            Name relative to folder.
+        soname : str
+            The name that it will have. Any: commas are none between options.
         exports : sequence of str
             Patterns of the symbols that others see, such as ``onnxc_*``.
         """
@@ -112,7 +117,6 @@ class Compiler:
         script = "exports.map"
         (folder / script).write_text("{ global: " + " ".join(f"{p};" for p in exports) + " local: *; };\n")
         linker = [
-            f"-soname,{Path(output).name}",
             f"--version-script={script}",
             "--gc-sections",
             "--build-id=none",
@@ -124,10 +128,11 @@ class Compiler:
         ]
         # -s leaves the exported names only.
         arguments = [*self._cpu_flags(baseline=False), "-O2", "-shared", "-fPIC", "-s", *objects]
-        arguments += [f"-Wl,{option}" for option in linker] + ["-lm", "-lpthread", "-o", output]
+        arguments += ["-Xlinker", f"-soname={soname}", *(f"-Wl,{option}" for option in linker)]
+        arguments += ["-lm", "-lpthread", "-o", output]
         if self.kind is not Kind.ZIG:
             arguments.append("-static-libgcc")
-        self._run(folder, arguments, f"could not link {output}")
+        self._run(folder, arguments, f"could not link {soname}")
 
     def link_program(self, folder: Path, inputs: Sequence[str], output: str, libraries: Sequence[str] = ()) -> None:
         """Link a program (for measuring and testing on the target) from objects and static libraries.
@@ -181,10 +186,13 @@ class Compiler:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         shown = lines[:_SHOWN_LINES] + (["..."] if len(lines) > _SHOWN_LINES else [])
         status = f"signal {-done.returncode}" if done.returncode < 0 else f"status {done.returncode}"
+        is_full = any(os.strerror(errno.ENOSPC) in line for line in lines)
         raise CompileError(
             "\n    ".join([f"{failure}: {shlex.join(self.command)} ended with {status}", *shown]),
-            expected=f"a C11 compiler for {self.target.name}",
-            remedy="name another compiler with --cc",
+            expected="room on the disks of the output and of TMPDIR"
+            if is_full
+            else f"a C11 compiler for {self.target.name}",
+            remedy="make room, or set TMPDIR to another folder" if is_full else "name another compiler with --cc",
         )
 
 

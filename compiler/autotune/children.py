@@ -7,7 +7,6 @@ is why it starts processes by itself and needs no pool.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pickle
 import select
@@ -15,20 +14,20 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, BinaryIO, TypeVar
 
 from ..diagnostics import CompileError
+from ..processes import die_with_parent
 
 _T = TypeVar("_T")
 
 _HEAD = struct.Struct("<Q")
-
-#: Linux: the signal that a process gets when its parent's thread ends (from sys/prctl.h).
-_PR_SET_PDEATHSIG = 1
 
 
 class IsolationError(Exception):
@@ -51,13 +50,16 @@ class _Child:
     """A process that runs functions, one after the other."""
 
     def __init__(self) -> None:
-        # A session of its own: Ctrl-C is for the tuner alone.
+        # What it has there goes with it, also where it is killed in the middle of its work.
+        self._folder = tempfile.TemporaryDirectory(prefix="onnxc-tune-", ignore_cleanup_errors=True)
+        # A session of its own: Ctrl-C is for the tuner alone, and its C compilers can be ended with it.
         self._process = subprocess.Popen(
-            [sys.executable, "-c", f"import {__name__} as children; children.serve()"],
+            [sys.executable, "-c", f"import {__name__} as children; children.serve({os.getpid()})"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, "TMPDIR": self._folder.name},
         )
         _CHILDREN.add(self)
 
@@ -74,11 +76,18 @@ class _Child:
 
     def stop(self) -> None:
         """End it, whatever it does."""
-        self._process.kill()
+        self.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
+        self._folder.cleanup()
+
+    def kill(self) -> None:
+        """Kill it and what it has started, and do not wait."""
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def status(self) -> str:
         """How it ended by itself."""
@@ -130,7 +139,7 @@ def isolated(function: Callable[..., _T], *arguments: Any, timeout: float) -> _T
 def stop_children() -> None:
     """End the children of all threads; calls that wait for them raise `IsolationError`."""
     for child in list(_CHILDREN):
-        child._process.kill()
+        child.kill()
 
 
 def _send(stream: BinaryIO | Any, value: Any) -> None:
@@ -158,9 +167,9 @@ def _read(source: int, size: int, deadline: float) -> bytes:
     return b"".join(parts)
 
 
-def serve() -> None:
+def serve(parent: int) -> None:
     """What a child does: read (function, arguments), write its result, until nobody writes any more."""
-    die_with_parent()
+    die_with_parent(parent)
     source, sink = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what functions print must not get into the answers
     while True:
@@ -175,9 +184,3 @@ def serve() -> None:
         except Exception as error:  # whatever a candidate does, it is the candidate's
             answer = ("error", f"{type(error).__name__}: {error}")
         _send(sink, answer)
-
-
-def die_with_parent() -> None:
-    """Get killed when the thread that started this process ends, however it ends."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -168,8 +168,11 @@ class Database:
             raise self._foreign()
         return False
 
-    def _foreign(self) -> CompileError:
-        return CompileError(f"'{self.path}' is no tuning database", expected="a file made by 'onnxc tune'")
+    def _foreign(self, reason: object = "") -> CompileError:
+        found = f"'{self.path}' is no tuning database"
+        return CompileError(
+            f"{found}, or it is damaged: {reason}" if reason else found, expected="a file made by 'onnxc tune'"
+        )
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -179,8 +182,13 @@ class Database:
                 yield connection
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
-                raise CompileError(f"the tuning database '{self.path}' cannot be used: {error}") from error
-            raise self._foreign() from error
+                remedy = "end the process that holds it, or wait for it" if "locked" in str(error) else ""
+                raise CompileError(
+                    f"the tuning database '{self.path}' cannot be used: {error}", remedy=remedy
+                ) from error
+            raise self._foreign(error) from error
+        except _BROKEN as error:
+            raise self._foreign(error) from error
 
     def add(self, trials: Iterable[Trial], titles: Mapping[str, tuple[str, str]]) -> int:
         """Keep trials, all or none of them; what is there already stays as it is.
@@ -222,6 +230,9 @@ class Database:
             return {key: (title, text) for key, title, text in connection.execute("SELECT * FROM workloads")}
 
 
+#: What rows raise that others than `_row` have written.
+_BROKEN = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
 _JSON = ("choices", "is_default", "warm", "flushed", "tools", "features")
 
 
@@ -243,9 +254,16 @@ def _trial(row: Iterable[str]) -> Trial:
 
 
 def _from_json(values: dict[str, Any]) -> Trial:
+    """A trial; raises one of `_BROKEN` for values of other types than a trial's."""
     values["choices"] = {k: tuple(v) if isinstance(v, list) else v for k, v in values["choices"].items()}
     for name in ("warm", "flushed"):
-        values[name] = tuple(values[name])
+        values[name] = tuple(map(float, values[name]))
+    for name in ("workload", "cpu", "error", "error_text", "machine", "created"):
+        if not isinstance(values.get(name, ""), str):
+            raise TypeError(f"{name} is no text")
+    for name in ("tools", "features"):
+        if not isinstance(values.get(name, {}), dict):
+            raise TypeError(f"{name} is no mapping")
     return Trial(**values)
 
 
@@ -277,9 +295,7 @@ def read_lines(text: str, name: str) -> tuple[list[Trial], dict[str, tuple[str, 
             facts = json.loads(line)
             title = (str(facts.pop("title")), str(facts.pop("text")))
             trial = _from_json(facts)
-            if not isinstance(trial.workload, str) or not isinstance(trial.choices, dict):
-                raise TypeError
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except _BROKEN:
             raise CompileError(f"line {number} of '{name}' is no trial", expected="what onnxc has exported") from None
         trials.append(trial)
         titles[trial.workload] = title
@@ -295,7 +311,7 @@ def is_database(path: Path) -> bool:
 def load_trials(path: Path) -> tuple[list[Trial], dict[str, tuple[str, str]]]:
     """All trials of a file, which may be a database or an export of one, and the titles of their workloads."""
     try:
-        if is_database(path):
+        if path.is_file() and is_database(path):  # what comes through a pipe cannot be read twice
             database = Database(path)
             return database.trials(), database.titles()
         return read_lines(path.read_text(encoding="utf-8"), path.name)

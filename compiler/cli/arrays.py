@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..artifact.staging import check_writable, staged
+from ..artifact.staging import staged
 from ..diagnostics import CompileError
 from ..runtime_stub.library import TensorInfo
+
+#: What numpy, zipfile and zlib raise for broken files: RuntimeError for encrypted ones, among others.
+_BROKEN = (
+    OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, RuntimeError, TypeError, OverflowError, zlib.error,
+    struct.error, SyntaxError, tokenize.TokenError,
+)  # fmt: skip
 
 #: What a file calls a tensor in a sequence (``name[0]``, ``name[1]``, ...), an empty sequence, and no value.
 _PLACE = re.compile(r"(?P<name>.*)\[(?P<place>\d+|empty|none)\]", re.DOTALL)
@@ -98,7 +107,7 @@ def _load(path: Path) -> np.ndarray | dict[str, np.ndarray]:
             return loaded
         with loaded:
             return {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except _BROKEN as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         if "pickle" in reason:  # numpy's advice for files of any other kind
             reason = "the file is not in numpy's format, or holds Python objects"
@@ -122,13 +131,6 @@ def flatten(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
         else:
             found[name] = value
     return found
-
-
-def check_output(path: Path) -> None:
-    """Raise CompileError where `write_arrays` could not work: before the model is compiled and run."""
-    if path.is_dir():
-        raise CompileError(f"--output {path}: is a folder", expected="the name of a file, such as out.npz")
-    check_writable(path.parent)
 
 
 def write_arrays(path: Path, values: Mapping[str, Any]) -> None:

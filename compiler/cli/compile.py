@@ -19,6 +19,7 @@ from .shared import (
     print_option,
     profile_option,
     progress,
+    read_source,
     size_text,
     target_option,
     verbosity_options,
@@ -91,7 +92,7 @@ def compile_command(
     verbose: bool,
     quiet: bool,
 ) -> None:
-    """Compile MODEL, an ONNX file.
+    """Compile MODEL, an ONNX file, or - for standard input.
 
     A library comes with a header, the runtime's header and a manifest.
     """
@@ -121,7 +122,8 @@ def compile_command(
         if emit in _TEXTS:
             _write_text(model, found, emit, output, options, name)
             return
-        artifact = build(model, found, emit, output, options, name=name, cc=cc, external_weights=external_weights)
+        source = read_source(model)
+        artifact = build(source, found, emit, output, options, name=name, cc=cc, external_weights=external_weights)
     if not quiet:
         click.echo(_summary(artifact.path, artifact.facts, time.perf_counter() - start))
         _warn_of_size(found, artifact.facts)
@@ -142,15 +144,17 @@ def _write_text(
     from ..relay.printer import save_text
 
     if output is None:
-        click.echo(show(model, target, form, options, name), nl=False)
+        click.echo(show(read_source(model), target, form, options, name), nl=False)
         return
-    from ..artifact.staging import staged
+    from ..artifact.staging import check_file, staged
 
+    check_file(output, source=model)
+    source = read_source(model)
     with staged(output.parent) as stage:
         if form == "relay":  # with its constants beside it
-            save_text(optimize(model, target, options, name), stage / output.name)
+            save_text(optimize(source, target, options, name), stage / output.name)
         else:
-            (stage / output.name).write_text(show(model, target, form, options, name), encoding="utf-8")
+            (stage / output.name).write_text(show(source, target, form, options, name), encoding="utf-8")
 
 
 def _summary(path: Path, facts: dict[str, Any], seconds: float) -> str:

@@ -16,6 +16,7 @@ from .shared import (
     op_library_option,
     parse_dims,
     progress,
+    read_source,
     size_text,
     table,
     target_option,
@@ -50,20 +51,31 @@ def inspect_command(
 
     if source.is_dir() or source.suffix in _ARTIFACTS:
         facts = inspection.inspect_artifact(source)
-        if not memory:
+        if not memory and isinstance(facts.get("memory"), dict):
             facts["memory"].pop("buffers", None)
     else:
-        facts = inspection.inspect_model(source, given)
+        model = read_source(source)
+        facts = inspection.inspect_model(model, given)
         if memory:
-            facts["memory"] = _memory(source, target, level, given, limits)
+            facts["memory"] = _memory(model, target, level, given, limits)
     if as_json:
         click.echo(json.dumps(facts, indent=1, ensure_ascii=False))
         return
-    lines = _artifact_lines(facts) if facts["kind"] == "artifact" else _model_lines(facts)
-    click.echo("\n".join(lines))
+    if facts["kind"] == "model":
+        click.echo("\n".join(_model_lines(facts)))
+        return
+    from ..diagnostics import CompileError
+
+    try:
+        text = "\n".join(_artifact_lines(facts))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CompileError(f"the manifest of '{source}' is damaged", expected="what onnxc has written") from error
+    click.echo(text)
 
 
-def _memory(source: Path, target: str, level: int, dims: dict[str, int], bounds: dict[str, int]) -> dict[str, Any]:
+def _memory(
+    source: Path | bytes, target: str, level: int, dims: dict[str, int], bounds: dict[str, int]
+) -> dict[str, Any]:
     from ..api import default_jobs
     from ..driver import Options
     from ..inspection import model_memory

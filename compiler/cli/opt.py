@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .shared import dim_option, level_option, op_library_option, parse_dims, print_option, target_option, write_error
+from .shared import (
+    dim_option,
+    level_option,
+    op_library_option,
+    parse_dims,
+    print_option,
+    read_source,
+    target_option,
+    write_error,
+)
 
 if TYPE_CHECKING:
     from ..relay.expr import Module
@@ -39,23 +48,24 @@ def opt_command(
     SOURCE is an ONNX file, or Relay text where its name ends in .relay.
     """
     given = parse_dims(dims)
+    from ..artifact.staging import check_file, staged
     from ..frontend.importer import import_model
     from ..relay.printer import print_module, save_text
     from ..targets import find
     from ..transform.pipeline import PIPELINE, PassContext, find_passes, run_pipeline
 
+    if output is not None:
+        check_file(output, source=None if source.suffix == ".relay" else source)
     context = PassContext(find(target), level)
     steps = PIPELINE
     if passes is not None:  # what was asked for runs at every level
         names = [name.strip() for name in passes.split(",") if name.strip()]
         steps = tuple(replace(step, level=0) for step in find_passes(names))
-    module = _read_text(source, given) if source.suffix == ".relay" else import_model(source, given)
+    module = _read_text(source, given) if source.suffix == ".relay" else import_model(read_source(source), given)
     module = run_pipeline(module, context, print_after, write_error, steps)
     if output is None:
         click.echo(print_module(module), nl=False)
         return
-    from ..artifact.staging import staged
-
     with staged(output.parent) as stage:
         save_text(module, stage / output.name)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .shared import cache_option, dim_option, level_option, parse_dims, progress, table, verbosity_options
+from .shared import cache_option, dim_option, level_option, parse_dims, progress, read_source, table, verbosity_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,17 +73,18 @@ def run_command(
     """
     given = parse_dims(dims)
     from ..artifact.random_arrays import random_arrays
-    from .arrays import check_output, read_arrays, write_arrays
+    from ..artifact.staging import check_file
+    from .arrays import read_arrays, write_arrays
 
     if output is not None:
-        check_output(output)
+        check_file(output, source=source)
     library = _library(source)
     if library is None:
         from .. import api
 
         with progress(verbose, quiet) as tell:
             model = api.compile(
-                source,
+                read_source(source),
                 level=level,
                 dims=given,
                 threads=threads,
@@ -128,6 +129,8 @@ def _library(source: Path) -> Path | None:
         return libraries[0]
     if source.suffix == ".so":
         return source
+    if not source.is_file():  # a pipe could not be read again
+        return None
     try:
         with source.open("rb") as file:
             return source if file.read(4) == _ELF else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +15,9 @@ import click
 Progress = Callable[[str, int, int], None]
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
+
+#: A number of which Python makes an integer: there is a limit to digits.
+_NUMBER = re.compile(r"[0-9]{1,100}")
 
 _STAGES = {"import": "reading the model", "kernels": "compiling kernels", "link": "linking"}
 
@@ -92,11 +96,21 @@ def parse_dims(texts: Iterable[str], option: str = "--dim") -> dict[str, int]:
     dims: dict[str, int] = {}
     for text in texts:
         name, separator, value = text.rpartition("=")
-        if not separator or not name.strip() or not value.strip().isdecimal() or int(value) < 1:
+        if not separator or not name.strip() or not _NUMBER.fullmatch(value.strip()) or int(value) < 1:
             raise CompileError(f"{option} {text}", expected="NAME=VALUE with a whole number from 1 up, such as batch=1")
         if dims.setdefault(name.strip(), int(value)) != int(value):
             raise CompileError(f"{option} gives {name.strip()} the values {dims[name.strip()]} and {int(value)}")
     return dims
+
+
+def read_source(path: Path) -> Path | bytes:
+    """A model's path; or its bytes, where it comes through a pipe: from standard input, which is called ``-``."""
+    if str(path) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes() if path.is_fifo() else path
+    except OSError:
+        return path  # who reads the model says why
 
 
 def write_error(text: str) -> None:

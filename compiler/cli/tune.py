@@ -16,6 +16,7 @@ from .shared import (
     level_option,
     op_library_option,
     parse_dims,
+    read_source,
     table,
     target_option,
     winograd_option,
@@ -128,7 +129,7 @@ def tune_command(
     search = TuneOptions(trials, time_budget, seed)
     with _progress(quiet) as tell:
         result = tune(
-            model, found, options, search, tuning_db,
+            read_source(model), found, options, search, tuning_db,
             sizes=measured, executor=executor, cost_model=not no_cost_model, tell=tell, cc=cc,
         )  # fmt: skip
     click.echo(_summary(result))
@@ -136,8 +137,7 @@ def tune_command(
         write_error(f"the kernels were measured alone only, since the model could not be run: {result.doubt}")
     click.echo(f"{result.measured} measured in this run; use them: onnxc compile {model} --tuning-db {tuning_db}")
     if result.interrupted:
-        write_error("interrupted: the same command goes on from here")
-        raise click.Abort
+        raise KeyboardInterrupt("the same command goes on from here")
 
 
 def _summary(result: Result) -> str:

@@ -40,11 +40,17 @@ def show_command(database: Path) -> None:
 @click.option("--best", is_flag=True, help="Only the defaults and the best of each kernel, without features.")
 def export_command(database: Path, output: Path, best: bool) -> None:
     """Write the trials of DATABASE to OUTPUT as JSON, one trial a line."""
-    from ..autotune.database import load_trials, write_lines
+    from ..artifact.staging import check_file, staged
+    from ..autotune.database import is_database, load_trials, write_lines
     from ..autotune.records import condensed
+    from ..diagnostics import CompileError
 
+    if output.is_file() and is_database(output):
+        raise CompileError(f"the output '{output}' is a database", expected="a file for JSON, such as trials.jsonl")
+    check_file(output, "OUTPUT", database)
     trials, titles = load_trials(database)
-    count = write_lines(condensed(trials) if best else trials, titles, output, texts=not best)
+    with staged(output.parent) as stage:
+        count = write_lines(condensed(trials) if best else trials, titles, stage / output.name, texts=not best)
     click.echo(f"{output}: {count} trials")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from ..diagnostics import CompileError
 from ..op.custom import custom_of
+from ..processes import die_with_parent, interrupts_held
 from ..relay.expr import Function
 from ..relay.printer import canonical_text
 from ..store import Store
@@ -128,15 +129,12 @@ def kernel_workers(count: int) -> Iterator[Executor]:
     """
     from loky import ProcessPoolExecutor
 
-    workers = ProcessPoolExecutor(count, initializer=_ignore_interrupts)
+    workers = ProcessPoolExecutor(count, initializer=die_with_parent, initargs=(os.getpid(),))
     try:
+        with interrupts_held():
+            workers.submit(int)  # the first task starts them all
         yield workers
     except BaseException:
         workers.shutdown(wait=True, kill_workers=True)
         raise
     workers.shutdown(wait=False)
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C goes to all processes of a terminal: the first of them ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -186,7 +186,7 @@ def load_library(path: str | os.PathLike[str]) -> None:
     except CompileError:
         _forget(str(file))
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _forget(str(file))
         raise CompileError(
             f"operator library '{path}': {type(error).__name__}: {_first_line(error)}{_place(error)}",

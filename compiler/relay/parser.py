@@ -67,8 +67,15 @@ def load_text(path: str | Path, *, infer: Infer | None = None) -> Module:
         raise CompileError(f"'{path}' cannot be read: {error}", expected="Relay text in UTF-8") from error
     data: dict[str, np.ndarray] = {}
     if data_path(path).exists():
-        with np.load(data_path(path)) as archive:
-            data = {digest: archive[digest] for digest in archive.files}
+        try:
+            with np.load(data_path(path)) as archive:
+                data = {digest: archive[digest] for digest in archive.files}
+        except MemoryError:
+            raise
+        except Exception as error:  # numpy, zipfile and zlib raise many kinds for broken files
+            raise CompileError(
+                f"'{data_path(path)}' cannot be read: {error}", expected="what onnxc has written"
+            ) from error
     return parse_module(text, data, infer=infer, file=path.name)
 
 

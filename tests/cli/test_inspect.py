@@ -81,6 +81,26 @@ def test_broken_manifest(text: str, tmp_path: Path, onnxc: Command) -> None:
     assert "manifest" in onnxc.fail("inspect", tmp_path)
 
 
+def test_every_part_of_a_manifest_may_be_broken(digits: Path, tmp_path: Path, onnxc: Command) -> None:
+    facts = json.loads((digits / "manifest.json").read_text())
+    places = [(key,) for key in facts] + [(k, i) for k, v in facts.items() if isinstance(v, dict) for i in v]
+    outcomes = set()
+    for place in places:
+        for value in (None, 3, "text", [], {}, [3], {"name": 3}):
+            broken = json.loads(json.dumps(facts))
+            inner = broken if len(place) == 1 else broken[place[0]]
+            if value is None:
+                del inner[place[-1]]
+            else:
+                inner[place[-1]] = value
+            (tmp_path / "manifest.json").write_text(json.dumps(broken))
+            for arguments in ((), ("--memory",), ("--json",)):
+                result = onnxc("inspect", tmp_path, *arguments)
+                assert result.code in (0, 1), (place, value, result.err)
+                outcomes.add(result.code)
+    assert outcomes == {0, 1}
+
+
 def test_newer_manifest(tmp_path: Path, onnxc: Command) -> None:
     (tmp_path / "manifest.json").write_text('{"format": 99, "model": {}}')
     assert "format 99" in onnxc.fail("inspect", tmp_path)

@@ -80,7 +80,7 @@ def library() -> ctypes.CDLL:
         folder = Path(name)
         (folder / "libm.c").write_text(text)
         compiler.compile(folder, "libm.c", "libm.o")
-        compiler.link_shared(folder, ["libm.o"], "test.so", exports=("test_*",))
+        compiler.link_shared(folder, ["libm.o"], "test.so", soname="test.so", exports=("test_*",))
         return ctypes.CDLL(str(folder / "test.so"))
 
 
