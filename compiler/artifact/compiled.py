@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..executor.names import identifier
+from ..executor.names import model_identifier
 from ..executor.program import Program
 from ..kernel.kernel import Kernel
 from ..relay.expr import Module
@@ -42,4 +42,4 @@ class Compiled:
     @property
     def name(self) -> str:
         """The model's name as a C identifier: the prefix of its symbols and files."""
-        return identifier(self.program.name)
+        return model_identifier(self.program.name)

@@ -13,7 +13,7 @@ from ..relay.types import TensorType
 from .buffers import INT32_MAX
 from .header import input_fields, output_fields, run_parameters, symbol_fields
 from .helpers import helpers_of
-from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifier, identifiers
+from .names import c_bound, c_comment, c_dimension, c_string, dlpack_type, identifiers, model_identifier
 from .profile import StepTable
 from .program import Buffer, KernelStep, Program, Step, decided_by_run, nested_steps
 from .step_text import StepText
@@ -70,7 +70,7 @@ def emit_model(
 class _Emitter:
     def __init__(self, program: Program, threads: bool, external_weights: bool, profile: bool) -> None:
         self.program, self.threads, self.external_weights = program, threads, external_weights
-        self.name = identifier(program.name)
+        self.name = model_identifier(program.name)
         every = (*program.symbols, *program.run_time_symbols)
         self.symbols = {s: f"dim_{f}" for s, f in zip(every, identifiers(every), strict=True)}
         self.timed = StepTable(self.symbols) if profile else None

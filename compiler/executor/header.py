@@ -8,7 +8,7 @@ from ..relay.dimension import Dimension, bounds
 from ..relay.dimension import symbols as symbols_of
 from ..relay.run_time import NOTHING_KNOWN, assume_greatest
 from ..relay.types import DTYPES, TensorType
-from .names import c_comment, identifier, identifiers, interface_count, interface_type
+from .names import c_comment, field_names, interface_count, interface_type, model_identifier
 from .program import Program, decided_by_run
 
 #: What C's type does not say about a tensor.
@@ -20,20 +20,20 @@ _NOTES = {
 
 
 def input_fields(program: Program) -> list[str]:
-    return identifiers(p.name for p in program.inputs)
+    return field_names(p.name for p in program.inputs)
 
 
 def output_fields(program: Program) -> list[str]:
-    return identifiers(program.output_names)
+    return field_names(program.output_names)
 
 
 def symbol_fields(program: Program) -> list[str]:
-    return identifiers(program.symbols)
+    return field_names(program.symbols)
 
 
 def run_parameters(program: Program, external_weights: bool) -> list[str]:
     """Parameters of the model's typed function, in order."""
-    name = identifier(program.name)
+    name = model_identifier(program.name)
     return [
         f"const {name}_inputs *inputs",
         f"const {name}_outputs *outputs",
@@ -48,7 +48,7 @@ def run_parameters(program: Program, external_weights: bool) -> list[str]:
 
 def emit_header(program: Program, external_weights: bool = False) -> str:
     """Text of the model's header."""
-    name = identifier(program.name)
+    name = model_identifier(program.name)
     upper = name.upper()
     lines = [
         f"/* {c_comment(program.name)}: interface, made by onnxc. */",

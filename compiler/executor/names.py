@@ -67,9 +67,26 @@ def interface_count(type_: TensorType) -> Dimension:
 _KEYWORD_TEXT = """
 alignas alignof auto bool break case char const constexpr continue default do double else enum extern false float for
 goto if inline int long nullptr register restrict return short signed sizeof static struct switch true typedef typeof
-union unsigned void volatile while and or not xor class new delete this template main NULL offsetof
+union unsigned void volatile while main NULL offsetof asm linux unix
+and and_eq bitand bitor catch char8_t char16_t char32_t class co_await co_return co_yield compl concept const_cast
+consteval constinit decltype delete dynamic_cast explicit export friend mutable namespace new noexcept not not_eq
+operator or or_eq private protected public reinterpret_cast requires static_assert static_cast template this
+thread_local throw try typeid typename using virtual wchar_t xor xor_eq
+errno I complex imaginary noreturn stdin stdout stderr EOF INFINITY NAN HUGE_VAL RAND_MAX BUFSIZ TRUE FALSE
+int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t size_t
 """
+#: Words of C and C++, what some compilers and C's headers define, and the types in headers of models.
 _KEYWORDS = frozenset(_KEYWORD_TEXT.split())
+
+#: Headers of C and POSIX without a folder, which a model's header must not hide from who searches its folder first.
+_HEADER_TEXT = """
+aio assert complex cpio ctype dirent dlfcn errno fcntl fenv float fmtmsg fnmatch ftw glob grp iconv inttypes iso646
+langinfo libgen limits locale math monetary mqueue ndbm netdb nl_types poll pthread pwd regex sched search semaphore
+setjmp signal spawn stdalign stdarg stdatomic stdbit stdbool stdckdint stddef stdint stdio stdlib stdnoreturn string
+strings stropts syslog tar termios tgmath threads time trace uchar ulimit unistd utime utmpx wchar wctype wordexp
+alloca endian elf features link malloc memory values
+"""
+_HEADERS = frozenset(_HEADER_TEXT.split())
 
 
 def identifier(name: str, taken: Iterable[str] = ()) -> str:
@@ -86,11 +103,29 @@ def identifier(name: str, taken: Iterable[str] = ()) -> str:
     return candidate
 
 
+def model_identifier(name: str) -> str:
+    """The prefix of a model's symbols, macros and files."""
+    text = identifier(name)
+    return f"{text}_" if text.lower() in _HEADERS else text
+
+
 def identifiers(names: Iterable[str]) -> list[str]:
     """Different identifiers for all the names."""
     result: list[str] = []
     for name in names:
         result.append(identifier(name, result))
+    return result
+
+
+def field_names(names: Iterable[str]) -> list[str]:
+    """Identifiers for all the names that stay different in capitals, as macros have them."""
+    result: list[str] = []
+    for name in names:
+        taken = {found.upper() for found in result}
+        text, number = identifier(name), 1
+        while text.upper() in taken:
+            text, number = f"{identifier(name)}_{number}", number + 1
+        result.append(text)
     return result
 
 
