@@ -16,7 +16,7 @@ import onnx
 from .artifact.compiled import Compiled
 from .artifact.listing import listing
 from .artifact.package import Artifact, layout, package
-from .artifact.staging import check_writable
+from .artifact.staging import check_not_source, check_writable
 from .artifact.toolchain import find_compiler
 from .autotune.cost_model import CostModel, NoModel, RankingModel
 from .autotune.database import Database
@@ -27,7 +27,7 @@ from .autotune.whole_model import WholeModel
 from .autotune.workload import extract, typical_sizes, workload_key
 from .diagnostics import NOWHERE, CompileError, Location, RunTimeValueError, located
 from .executor.builder import build_program
-from .executor.names import C_TYPES, identifier, identifiers
+from .executor.names import C_TYPES, identifiers, model_identifier
 from .executor.program import Program
 from .frontend.importer import import_model
 from .kernel.compile_all import compile_kernels as compile_all
@@ -130,6 +130,8 @@ def build(
         find_compiler(target, cc)
     compiled = compile_model(source, target, options, name)
     options.report("link")
+    if isinstance(source, Path):
+        check_not_source(layout(compiled.name, emit, output).main, source)
     return package(compiled, emit, output, cc, external_weights=external_weights, store=options.store())
 
 
@@ -171,6 +173,7 @@ def compile_module(
 ) -> Compiled:
     """Optimised module -> program and kernels; `choose` says what to choose for a primitive function's knobs."""
     check_types(module)
+    options = replace(options, dims=by_symbol(module, options.dims), bounds=by_symbol(module, options.bounds))
     symbols = model_symbols(module.main)
     with located(Location(model=module.name)):
         bounds = bounds_of(symbols, options)
@@ -255,8 +258,9 @@ def tune(
         Database(database)  # an error now, if it is something else
     module = optimize(source, target, options, name)
     check_types(module)
-    workloads = extract(module, target, sizes or {})
-    extent = {**typical_sizes(module.main), **(sizes or {})}
+    measured = by_symbol(module, sizes or {})
+    workloads = extract(module, target, measured)
+    extent = {**typical_sizes(module.main), **measured}
     with open_executor(executor, options.jobs) as (workers, count):
         models = partial(build_models, module, target, options, cc, extent)
         laboratory = ExecutorLaboratory(workers, count, target, compiler, models)
@@ -343,6 +347,23 @@ def model_symbols(main: Function) -> list[str]:
     return list(found)
 
 
+def by_symbol(module: Module, values: Mapping[str, int]) -> dict[str, int]:
+    """Values of dimensions by the names of their symbols, which the user may have given by those in the ONNX model.
+
+    Raises
+    ------
+    CompileError
+        The same dimension has two values.
+    """
+    symbols = dict(module.main.attrs.get("renamed_symbols", ()))
+    found: dict[str, int] = {}
+    for name, value in values.items():
+        symbol = symbols.get(name, name)
+        if found.setdefault(symbol, value) != value:
+            raise CompileError(f"dimension {symbol}, also named '{name}', has the values {found[symbol]} and {value}")
+    return found
+
+
 def bounds_of(symbols: Sequence[str], options: Options) -> dict[str, int]:
     """The bounds of a model's symbols, in their order.
 
@@ -369,7 +390,7 @@ def compile_kernels(
     module: Module, target: Target, options: Options, choose: Callable[[Function], Mapping[str, Option]]
 ) -> dict[str, Kernel]:
     """Compile every primitive function; name -> kernel."""
-    prefix = identifier(module.name)
+    prefix = model_identifier(module.name)
     primitives = _primitives(module)
     symbols = (f"{prefix}_{s}" for s in identifiers(primitives))
     compiled = compile_all(

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
-import onnx.external_data_helper
-import onnx.numpy_helper
 
 from .. import op as relay_op
 from ..diagnostics import CompileError, Location, located
 from ..relay.builder import FunctionBuilder
-from ..relay.dimension import Dim, Dimension
-from ..relay.dimension_parser import parse_dimension
+from ..relay.dimension import Dimension
 from ..relay.expr import Atom, Constant, Module
-from ..relay.types import DTYPES, OpenTensorType, OptionalType, TensorType, TupleType, Type, dtype_name
+from ..relay.types import OpenTensorType, OptionalType, TensorType, TupleType, Type
 from .choices import choices_of
 from .expand import expand_function
 from .explain import explain
 from .load import load_model, opset_versions
 from .node_order import sorted_nodes
-from .registry import Finished, Node, dense_array, element_type, find_converter
+from .registry import Finished, Node, element_type, find_converter
 from .sequences import type_of_proto
+from .symbols import InputSymbols
+from .tensors import TensorReader
 
 #: Of so many nodes with branches that differ in rank, in a row, each branch is converted with what follows it:
 #: for each that takes twice the code.
@@ -41,7 +38,7 @@ def import_model(
     ----------
     source : path, bytes or ModelProto
     dims : mapping, optional
-        Values for symbolic dimensions of the inputs, by name.
+        Values for symbolic dimensions of the inputs, by the names that the model or Relay has for them.
     name : str, optional
         Name of the module; the file's name by default.
 
@@ -50,9 +47,9 @@ def import_model(
     CompileError
         The model is broken, or uses what is not supported (all unsupported operators are named together).
     """
-    model, found_name, folder = load_model(source)
+    model, found_name, path = load_model(source)
     name = name or found_name
-    importer = _Importer(model, name, folder, dict(dims or {}))
+    importer = _Importer(model, name, path, dict(dims or {}))
     with located(Location(model=name)):
         return importer.run()
 
@@ -125,11 +122,12 @@ class _Scope:
 
 
 class _Importer:
-    def __init__(self, model: onnx.ModelProto, name: str, folder: Path | None, dims: dict[str, int]) -> None:
-        self.model, self.name, self.folder, self.dims = model, name, folder, dims
+    def __init__(self, model: onnx.ModelProto, name: str, path: Path | None, dims: dict[str, int]) -> None:
+        self.model, self.name, self.dims = model, name, dims
+        self.tensors = TensorReader(path)
         self.versions = opset_versions(model, name)
         self.functions = {(f.domain, f.name): f for f in model.functions}
-        self.symbols: set[str] = set()
+        self.symbols = InputSymbols(model.graph.input, dims)
         self.input_maps: list[str] = []  # for each parameter of main the map whose keys or values it is, or nothing
         self.inlining: list[tuple[str, str]] = []  # functions of the model, from the outermost in
 
@@ -149,12 +147,7 @@ class _Importer:
                 raise CompileError("two inputs have this name", Location(tensor=value.name))
             if value.name not in initializers:
                 scope.values[value.name] = self._input(value, builder)
-        unknown = sorted(set(self.dims) - self.symbols)
-        if unknown:
-            raise CompileError(
-                f"the inputs have no dimension named {', '.join(unknown)}",
-                expected=f"one of: {', '.join(sorted(self.symbols)) or 'none, all are static'}",
-            )
+        self.symbols.check()
         outputs = self._graph(graph, builder, scope)
         if not outputs:
             raise CompileError("the model has no outputs")
@@ -162,6 +155,8 @@ class _Importer:
         names = tuple(v.name for v in graph.output)
         result = builder.tuple(outputs, "outputs") if len(outputs) != 1 else outputs[0]
         attrs: dict[str, Any] = {"outputs": names}
+        if self.symbols.renamed:
+            attrs["renamed_symbols"] = tuple(sorted(self.symbols.renamed.items()))
         if any(self.input_maps):
             attrs["input_maps"] = tuple(self.input_maps)
         if any(a in builder.row_keys for a in outputs):
@@ -178,7 +173,7 @@ class _Importer:
             key, element = value.type.map_type.key_type, value.type.map_type.value_type
             if not element.HasField("tensor_type"):
                 raise CompileError("the input is a map of maps or sequences", expected="a map to numbers or strings")
-            count = self._symbol("", value.name, 0)
+            count = self.symbols.dimension("", value.name, 0)
             types = [TensorType((count,), element_type(number)) for number in (key, element.tensor_type.elem_type)]
         self.input_maps += [value.name] * 2
         names = (f"{value.name}.keys", f"{value.name}.values")
@@ -228,7 +223,7 @@ class _Importer:
         for name, tensor in [*((t.name, t) for t in graph.initializer), *sparse]:
             if name in scope.values:
                 raise CompileError("two initializers have this name", Location(tensor=name))
-            scope.values[name] = Constant(self._array(tensor, name), name)
+            scope.values[name] = Constant(self.tensors.array(tensor, name), name)
         return self._nodes(
             sorted_nodes(graph, scope.values), graph, builder, scope, FOLLOWED if graph is self.model.graph else 0
         )
@@ -277,6 +272,8 @@ class _Importer:
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         label = proto.name or next((o for o in proto.output if o), "?")
         location = Location(self.name, label, f"{domain + ':' if domain else ''}{proto.op_type}")
+        with located(location):
+            proto = self.tensors.with_data(proto)
         inputs: list[Atom | None] = []
         for name in proto.input:
             atom = scope.find(name) if name else None
@@ -356,53 +353,6 @@ class _Importer:
             if outer_name and atom is not None:
                 scope.values[outer_name] = atom
 
-    def _array(self, tensor: onnx.TensorProto | onnx.SparseTensorProto, name: str) -> np.ndarray:
-        with located(Location(tensor=name)):
-            try:
-                if any(dim < 0 for dim in tensor.dims):
-                    raise ValueError("a dimension is negative")
-                if isinstance(tensor, onnx.SparseTensorProto):
-                    return dense_array(tensor)
-                if onnx.external_data_helper.uses_external_data(tensor):
-                    return self._external(tensor)
-                return onnx.numpy_helper.to_array(tensor)
-            except (CompileError, MemoryError):
-                raise
-            except Exception as error:  # to_array raises ValueError, TypeError, KeyError and more on broken tensors
-                raise CompileError(
-                    f"the initializer is broken: {error}",
-                    expected=f"data for {_described(tensor)}",
-                    remedy="export the model again",
-                ) from error
-
-    def _external(self, tensor: onnx.TensorProto) -> np.ndarray:
-        info = onnx.external_data_helper.ExternalDataInfo(tensor)
-        folder = (self.folder or Path.cwd()).resolve()
-        path = (folder / info.location).resolve()
-        if folder not in path.parents:
-            raise CompileError(f"the external data '{info.location}' is outside the model's folder")
-        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
-        if DTYPES[dtype_name(dtype)][1] < 8:
-            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
-            return onnx.numpy_helper.to_array(tensor)
-        shape = tuple(tensor.dims)
-        wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        try:
-            available = path.stat().st_size - (info.offset or 0)
-        except OSError as error:
-            raise CompileError(
-                f"the external data '{info.location}' cannot be read: {error.strerror}",
-                remedy="put the file beside the model",
-            ) from error
-        if available < wanted:
-            raise CompileError(
-                f"the external data '{info.location}' has {max(available, 0)} bytes at the tensor's offset",
-                expected=f"{wanted} bytes",
-            )
-        if wanted == 0:
-            return np.empty(shape, dtype)
-        return np.memmap(path, dtype, "r", info.offset or 0, shape)
-
     def _type(self, value: onnx.ValueInfoProto) -> Type:
         with located(Location(tensor=value.name)):
             return self._type_proto(value.type, value.name)
@@ -412,7 +362,7 @@ class _Importer:
         if kind == "tensor_type":
             return self._tensor_type(proto.tensor_type, name)
         if kind in ("sequence_type", "optional_type"):
-            return type_of_proto(proto, self._open_dimension)
+            return type_of_proto(proto, self.symbols.open_dimension)
         raise CompileError(f"the input has the type {kind or 'nothing'}", expected="a tensor")
 
     def _tensor_type(self, proto: onnx.TypeProto.Tensor, name: str) -> TensorType:
@@ -428,31 +378,8 @@ class _Importer:
             if dim.HasField("dim_value") and dim.dim_value >= 0:
                 shape.append(dim.dim_value)
                 continue
-            shape.append(self._symbol(dim.dim_param, name, axis))
+            shape.append(self.symbols.dimension(dim.dim_param, name, axis))
         return TensorType(tuple(shape), dtype)
-
-    def _open_dimension(self, parameter: str) -> int | None:
-        """A dimension of tensors in a sequence or an optional: each has its own, unless the user gives it a value."""
-        if symbol := re.sub(r"\W", "_", parameter.strip()).strip("_"):
-            self.symbols.add(symbol)
-        return self.dims.get(symbol)
-
-    def _symbol(self, parameter: str, tensor: str, axis: int) -> Dimension:
-        """A symbolic dimension: by its name, or by tensor and axis where it has none or it says nothing ('?')."""
-        if parameter.strip() and not parameter.strip("?_ ").isdigit():
-            symbol = re.sub(r"\W", "_", parameter.strip()).strip("_")
-        else:
-            symbol = ""
-        if not symbol:
-            symbol = f"{re.sub(r'[^0-9A-Za-z_]', '_', tensor).strip('_')}_d{axis}"
-        if symbol[0].isdigit():
-            symbol = f"d{symbol}"
-        self.symbols.add(symbol)
-        if symbol in self.dims:
-            return self.dims[symbol]
-        dim = parse_dimension(symbol)
-        assert isinstance(dim, Dim)
-        return dim
 
 
 def _bind_attributes(
@@ -477,10 +404,3 @@ def _bind_attributes(
     copies = [onnx.AttributeProto.FromString(a.SerializeToString()) for a in kept]
     del node.attribute[:]
     node.attribute.extend(copies)
-
-
-def _described(tensor: onnx.TensorProto | onnx.SparseTensorProto) -> str:
-    values = tensor.values if isinstance(tensor, onnx.SparseTensorProto) else tensor
-    known = values.data_type in onnx.TensorProto.DataType.values()
-    kind = onnx.TensorProto.DataType.Name(values.data_type).lower() if known else f"element type {values.data_type}"
-    return f"{kind} of shape {tuple(tensor.dims)}"

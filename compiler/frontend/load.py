@@ -34,8 +34,8 @@ def load_model(source: str | Path | bytes | onnx.ModelProto) -> tuple[onnx.Model
 
     Returns
     -------
-    model, name, folder
-        The folder holds external data; None where the model did not come from a file.
+    model, name, path
+        Of the file; None where the model did not come from one.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def load_model(source: str | Path | bytes | onnx.ModelProto) -> tuple[onnx.Model
         raise CompileError(f"cannot read '{path}': {error.strerror}", remedy="check the path") from error
     model = _parse(data, path.name)
     # Names of files may be no text; that of the model must be.
-    return model, os.fsencode(path.stem).decode("utf-8", "replace"), path.parent
+    return model, os.fsencode(path.stem).decode("utf-8", "replace"), path
 
 
 def _parse(data: bytes, name: str) -> onnx.ModelProto:
