@@ -43,7 +43,7 @@ _ELF = b"\x7fELF"
 )
 @dim_option
 @click.option("--repeat", type=click.IntRange(1), metavar="N", help="Run N times and print the latency.")
-@click.option("--threads", type=click.IntRange(1), help="Threads of a run. Default: one a processor.")
+@click.option("--threads", type=click.IntRange(1, 1 << 20), help="Threads of a run. Default: one a processor.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of random inputs.")
 @level_option
 @click.option(

@@ -107,6 +107,7 @@ def test_external_weights_of_c(tmp_path: Path, onnxc: Command) -> None:
         ["compile", "a.onnx", "-O", "7"],
         ["compile", "a.onnx", "--frobnicate"],
         ["run", "a.onnx", "--repeat", "0"],
+        ["run", "a.onnx", "--threads", "1" + "0" * 30],
     ],
 )
 def test_usage(arguments: list[str], onnxc: Command) -> None:
