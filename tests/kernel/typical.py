@@ -17,9 +17,9 @@ from tests.kernel.recurrent_cases import ACTIVATIONS, cell
 
 def _conv_blocked(g: Graph) -> list[Atom]:
     """Blocks of channels, windows of each channel, rows of a length that only the run knows."""
-    x = g.conv(g.input(1, 8, 6, 4), 64, 1, 1)
-    windows = g.conv(g.input(1, 16, 4, 6), 16, 3, 3, groups=16, padding=1)
-    return [g("nn.relu", x), windows, g.conv(g.input(1, 8, 3, "N"), 8, 1, 1)]
+    x = g.conv(g.input(1, 8, 4, 6), 32, 1, 1)
+    rows = g.conv(g.input(1, 3, 5, "N"), 32, 3, 3, padding=1, strides=2)
+    return [g.conv(x, 32, 3, 3, groups=32, padding=1), rows]
 
 
 def _conv_integer(g: Graph) -> list[Atom]:
