@@ -315,16 +315,18 @@ def _reduce(self: _Rewriter, var: Var, call: Call) -> bool:
     """Reductions over spatial axes (global pooling)."""
     block = self.block_of(call.args[0])
     axes = call.attrs.axis
-    if block is None or any(axis < 2 for axis in axes) or _is_padded(call.args[0], block):
+    if block is None or any(axis < 2 for axis in axes):
+        return False
+    type_ = _tensor(call.args[0])
+    assert type_ is not None
+    # What fills up a block stays finite; but it must not stand among the channels.
+    all_pixels = not call.attrs.keepdims and len(axes) == type_.rank - 2
+    if all_pixels and _is_padded(call.args[0], block):
         return False
     source = self.blocked_var(call.args[0], block, call)
     assert isinstance(call.op, str)
     result = self.emit(call.op, (source,), call, f"{var.name}.blocked", **call.attrs)
-    type_ = _tensor(call.args[0])
-    assert type_ is not None
-    if call.attrs.keepdims:
-        self.blocked[var] = result
-    elif len(axes) == type_.rank - 2:  # (N, chunks, block): the channels in order
+    if all_pixels:  # (N, chunks, block): the channels in order
         shape = _tensor(var)
         assert shape is not None
         self.plain[var] = self.emit("reshape", (result,), call, var.name, shape=shape.shape)

@@ -117,12 +117,7 @@ CONV_CASES = [
     ),
     Case("residual", _residual, ("conv_blocked", "conv_winograd"), {"N": (1, 3)}),
     Case("squeeze", _squeeze(16), (*_CONV, "columns", *_CONV * 3), {"N": (1, 3)}),
-    Case(
-        "squeeze_13",
-        _squeeze(13),
-        ("conv_blocked", "rows", "conv_blocked", "conv_blocked", "conv_blocked"),
-        {"N": (1, 3)},
-    ),
+    Case("squeeze_13", _squeeze(13), (*_CONV, "columns", *_CONV * 3), {"N": (1, 3)}),
     Case("depthwise", _depthwise, _CONV * 3, {"N": (1, 2), "M": (1, 2, 9)}),
     Case("padded_depthwise", _padded_depthwise, _CONV * 4, {"N": (1, 2)}),
     Case("silu", _silu, _CONV, {"N": (1, 2), "M": (1, 8)}),

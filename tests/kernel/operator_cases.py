@@ -77,7 +77,7 @@ def _pools_of_blocks(g: Graph) -> list[Atom]:
 
 
 OPERATOR_CASES = [
-    Case("pools_of_blocks", _pools_of_blocks, ("conv_blocked",)),
+    Case("pools_of_blocks", _pools_of_blocks, ("conv_blocked",), without=("planes",)),
     Case("random", _random, (), {"N": (1, 4)}),
     Case("regions", _regions),
     Case("deformable", _deformable, (), {"N": (1, 2)}),

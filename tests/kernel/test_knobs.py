@@ -100,7 +100,8 @@ def test_poolings_have_a_knob() -> None:
         asked.append((name, tuple(options), default))
         return default
 
-    compile_module(graph.module(case.build(graph)), targets.find("x86-64-v3"), knobs=lambda: Knobs(decide=first))
+    target = targets.find("x86-64-v3")
+    compile_module(graph.module(case.build(graph)), target, knobs=lambda: Knobs(decide=first), without=case.without)
     assert {(options, default) for name, options, default in asked if name == "generic.pixels"} == {(PIXELS, 2)}
 
 
