@@ -36,6 +36,7 @@ from .tvm_api import (
     tvm,
     uses,
 )
+from .whole_tiles import split_tiles
 
 #: Temporaries inside of loops stay on the stack: what schedules plan with, and how large one may be at most, with an
 #: operating system and without.
@@ -87,6 +88,9 @@ def _pass_list(target: Target) -> Any:
             _S.RenormalizeSplitPattern(),
             _T.StmtSimplify(),
             _T.RemoveNoOp(),
+            _prim_func_pass(split_tiles),
+            _T.ConvertSSA(),
+            _T.StmtSimplify(),
             _prim_func_pass(bound_loops),
             _T.VectorizeLoop(target.kernel_format != "c"),
             # These look at indices, which the next pass hides.

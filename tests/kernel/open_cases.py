@@ -23,7 +23,16 @@ def _upsampling(g: Graph) -> list[Atom]:
     return [g("nn.relu", many), g("sigmoid", one)]
 
 
+def _rows(g: Graph) -> list[Atom]:
+    """Rows of less than a tile, of a half, of whole ones and of parts: pixels alone, windows, strides, residuals."""
+    x = g("nn.relu", g.conv(g.input("N", 3, "H", "W"), 32, 1, 1))
+    y = g("nn.relu", g.conv(x, 32, 5, 5, padding=2, groups=32))
+    z = g("nn.relu", g("add", g.conv(y, 32, 1, 1), x))
+    return [z, g.conv(x, 24, 3, 3, padding=1, strides=2, bias=False)]
+
+
 OPEN_CASES = [
+    Case("rows", _rows, ("conv_blocked",) * 4, {"N": (1,), "H": (3,), "W": (1, 2, 4, 5, 7, 8, 9, 12, 13, 16, 20)}),
     Case(
         "open_winograd",
         _winograd,
