@@ -4,13 +4,15 @@ Data is (N, I/ib, spatial..., ib), see `layout`. Weights are (O/ob, (I/groups)/i
 loops read lies in the order in which they read it. A depthwise convolution (one channel a group) has the weights
 (C/b, 1, window..., 1, b) and works on each lane by itself. The optional bias is (O/ob, ob).
 
-`column_tile` says that so many pixels of a row are computed together even where the row's length is not known; the
-result does not depend on it. 0: the schedule cuts rows itself.
+`pixel_tile` says that so many pixels are computed together although they need not divide the image: neighbours in a
+row, or where all sizes are known, in the order of rows, from one into the next. The result does not depend on it. 0:
+the schedule cuts rows itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,8 @@ from .base import REQUIRED, FusionKind, Op, get, register, same_dtype, tensors
 from .layout import block_array, unblock_array
 from .window import check_window, output_sizes, pad_stage
 
-#: Pixels of a row that a tuner tries to compute together.
-MOST_COLUMNS = 14
+#: Pixels that a tuner tries to compute together.
+MOST_PIXELS = 14
 
 
 def pack_weights(weights: np.ndarray, in_block: int, out_block: int) -> np.ndarray:
@@ -75,13 +77,68 @@ def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.nda
     return block_array(result, weights.shape[-1])
 
 
-def choose_columns(T: Any, attrs: Attrs, columns: Any) -> int:
-    """`column_tile`, or what a tuning record says. Rows of known length may stay whole: the schedule cuts them."""
-    static = isinstance(columns, int)
-    most = min(columns, MOST_COLUMNS) if static else MOST_COLUMNS
-    options = {attrs.column_tile, *range(2, most + 1), *([0] if static else [1])}
-    chosen: int = T.knobs.choose("conv.columns", sorted(options), attrs.column_tile)
-    return chosen
+class PixelTiles:
+    """How the compute of a convolution cuts its pixels into tiles: by `pixel_tile`, or what a tuning record says.
+
+    The last tile computes the last pixel again and again instead of branching; nobody reads those results.
+
+    Parameters
+    ----------
+    T : TensorExpressions
+    attrs : Attrs
+        With ``pixel_tile``.
+    sizes : sequence
+        Spatial sizes of the result. If all are known, the schedule may also cut the image itself.
+
+    Attributes
+    ----------
+    size : int
+        Pixels of a tile; 0: nothing is cut.
+    axes : list
+        Sizes of what is computed: `sizes`, with tiles and places in a tile for those that are cut.
+    """
+
+    def __init__(self, T: Any, attrs: Attrs, sizes: Sequence[Any]) -> None:
+        self._T, self._sizes = T, list(sizes)
+        self._whole = all(isinstance(size, int) for size in sizes)
+        pixels = prod(sizes) if self._whole else sizes[-1]
+        known = isinstance(pixels, int)
+        most = min(pixels, MOST_PIXELS) if known else MOST_PIXELS
+        options = {attrs.pixel_tile, *range(2, most + 1), *([0] if known else [1])}
+        self.size: int = T.knobs.choose("conv.pixels", sorted(options), attrs.pixel_tile)
+        self._pixels = pixels
+        tiles = [T.floor_div(pixels + (self.size - 1), self.size), self.size] if self.size else []
+        self.axes = self._sizes if not tiles else tiles if self._whole else [*self._sizes[:-1], *tiles]
+
+    def pixel(self, place: Sequence[Any]) -> list[Any]:
+        """What `axes` say -> position in the result."""
+        if not self.size:
+            return list(place)
+        *outer, tile, within = place
+        number = self._T.minimum(tile * self.size + within, self._pixels - 1)
+        return self._position(number) if self._whole else [*outer, number]
+
+    def place(self, position: Sequence[Any]) -> list[Any]:
+        """Position in the result -> what `axes` say."""
+        if not self.size:
+            return list(position)
+        *outer, number = position
+        if self._whole:
+            outer, number = [], self._number(position)
+        return [*outer, self._T.floor_div(number, self.size), self._T.floor_mod(number, self.size)]
+
+    def _number(self, position: Sequence[Any]) -> Any:
+        number = position[0]
+        for size, index in zip(self._sizes[1:], position[1:], strict=True):
+            number = number * size + index
+        return number
+
+    def _position(self, number: Any) -> list[Any]:
+        position = []
+        for size in reversed(self._sizes[1:]):
+            position.append(self._T.floor_mod(number, size))
+            number = self._T.floor_div(number, size)
+        return [number, *reversed(position)]
 
 
 def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) -> Any:
@@ -93,16 +150,8 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     padded = pad_stage(T, data, (*before, 0), (*after, 0), T.const(0, T.dtype(data)), "conv_pad")
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
     shape = T.result_shape()
-    columns = shape[-2]
-    tile = choose_columns(T, attrs, columns)
-    computed = [*shape[:-2], T.floor_div(columns + (tile - 1), tile), tile, shape[-1]] if tile else shape
-
-    def pixel(rest: Sequence[Any]) -> list[Any]:
-        if not tile:
-            return list(rest)
-        *outer, part, place = rest
-        # The last tile computes the last pixel again and again instead of branching; nobody reads those results.
-        return [*outer, T.minimum(part * tile + place, columns - 1)]
+    tiles = PixelTiles(T, attrs, shape[2:-1])
+    computed = [*shape[:2], *tiles.axes, shape[-1]]
 
     def at(position: Sequence[Any]) -> list[Any]:
         return [p * s + k * d for p, s, k, d in zip(position, attrs.strides, offsets, attrs.dilations, strict=True)]
@@ -111,9 +160,9 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
 
         def depthwise(n: Any, c: Any, *rest: Any) -> Any:
             *position, lane = rest
-            return T.sum(padded(n, c, *at(pixel(position)), lane) * weights(c, 0, *offsets, 0, lane), offsets)
+            return T.sum(padded(n, c, *at(tiles.pixel(position)), lane) * weights(c, 0, *offsets, 0, lane), offsets)
 
-        result = T.compute(computed, depthwise, "conv_depthwise_tiled" if tile else "conv_depthwise")
+        result = T.compute(computed, depthwise, "conv_depthwise_tiled" if tiles.size else "conv_depthwise")
     else:
         chunk, channel = T.reduce_axis(in_chunks, "icc"), T.reduce_axis(in_block, "ic")
         per_group = chunks // attrs.groups
@@ -121,18 +170,18 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
         def dense(n: Any, c: Any, *rest: Any) -> Any:
             *position, lane = rest
             source = chunk if attrs.groups == 1 else T.floor_div(c, per_group) * in_chunks + chunk
-            value = padded(n, source, *at(pixel(position)), channel) * weights(c, chunk, *offsets, channel, lane)
+            value = padded(n, source, *at(tiles.pixel(position)), channel) * weights(c, chunk, *offsets, channel, lane)
             return T.sum(value, [chunk, *offsets, channel])
 
-        result = T.compute(computed, dense, "conv_blocked_tiled" if tile else "conv_blocked")
+        result = T.compute(computed, dense, "conv_blocked_tiled" if tiles.size else "conv_blocked")
 
-    def place(rest: Sequence[Any]) -> list[Any]:
-        *outer, column, lane = rest
-        return [*outer, T.floor_div(column, tile), T.floor_mod(column, tile), lane] if tile else list(rest)
+    def at_pixel(n: Any, c: Any, *rest: Any) -> Any:
+        *position, lane = rest
+        return result(n, c, *tiles.place(position), lane)
 
     if bias is not None:
-        return T.compute(shape, lambda n, c, *rest: result(n, c, *place(rest)) + bias(c, rest[-1]), "conv_bias")
-    return T.compute(shape, lambda n, c, *rest: result(n, c, *place(rest)), "conv_untile") if tile else result
+        return T.compute(shape, lambda n, c, *rest: at_pixel(n, c, *rest) + bias(c, rest[-1]), "conv_bias")
+    return T.compute(shape, at_pixel, "conv_untile") if tiles.size else result
 
 
 register(
@@ -142,7 +191,7 @@ register(
         _relation,
         _reference,
         _compute,
-        attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1, "column_tile": 0},
+        attributes={"strides": REQUIRED, "padding": REQUIRED, "dilations": REQUIRED, "groups": 1, "pixel_tile": 0},
         multiply_adds=lambda attrs, args, results: results[0].size * product(args[1].shape[1:-1]),
     )
 )

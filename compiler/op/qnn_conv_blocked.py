@@ -4,7 +4,7 @@ Data is uint8 in (N, I/ib, spatial..., ib), see `layout`. Weights are int8 in fo
 bytes take them: (O/ob, (I/groups)/ib, window..., ib/4, ob, 4) has four input channels side by side for each lane. A
 `depthwise` convolution has (C/b, window less its last axis..., columns/4, b, 4), that is, four columns of the window,
 which is made wider by columns of zeros where that is needed. Sums of products and the optional bias (O/ob, ob) are
-int32. `column_tile` is that of `nn.conv_blocked`, `zero_point` that of `qnn.conv`. `data_offset`, 0 or 128, is taken
+int32. `pixel_tile` is that of `nn.conv_blocked`, `zero_point` that of `qnn.conv`. `data_offset`, 0 or 128, is taken
 off the data: less 128 its bytes are signed, as some instructions want them. A bias makes up for it.
 """
 
@@ -21,7 +21,7 @@ from ..relay.expr import Attrs
 from ..relay.types import TensorType, Type
 from .base import REQUIRED, FusionKind, Op, check_dtype, get, register, tensors
 from .layout import block_array, unblock_array
-from .nn_conv_blocked import choose_columns
+from .nn_conv_blocked import PixelTiles
 from .window import check_window, output_sizes, pad_stage
 
 #: Input channels of one dot product.
@@ -91,7 +91,7 @@ def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
 
 
 def _reference(attrs: Attrs, data: np.ndarray, weights: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    full = Attrs({k: v for k, v in attrs.items() if k not in ("column_tile", "depthwise", "data_offset")})
+    full = Attrs({k: v for k, v in attrs.items() if k not in ("pixel_tile", "depthwise", "data_offset")})
     plain = (_unpack_depthwise if attrs.depthwise else unpack_quads)(weights)
     rest = [] if bias is None else [bias.reshape(-1)]
     values = unblock_array(data)
@@ -111,17 +111,12 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
     quad = T.reduce_axis(quads, "quad")
     offsets = [T.reduce_axis(w, f"k{axis}") for axis, w in enumerate(window)]
     shape = T.result_shape()
-    columns = shape[-2]
-    tile = choose_columns(T, attrs, columns)
-    computed = [*shape[:-2], T.floor_div(columns + (tile - 1), tile), tile, shape[-1]] if tile else shape
+    tiles = PixelTiles(T, attrs, shape[2:-1])
+    computed = [*shape[:2], *tiles.axes, shape[-1]]
 
     def at(rest: Sequence[Any]) -> list[Any]:
         """Where the window of a result begins; `rest` are its axes behind the chunk, less the lane."""
-        *outer, last = rest
-        if tile:  # the last tile computes the last pixel again and again: see nn.conv_blocked
-            *outer, part = outer
-            last = T.minimum(part * tile + last, columns - 1)
-        return [p * s for p, s in zip((*outer, last), attrs.strides, strict=True)]
+        return [p * s for p, s in zip(tiles.pixel(rest), attrs.strides, strict=True)]
 
     def within(start: Sequence[Any], place: Sequence[Any]) -> list[Any]:
         return [s + k * d for s, k, d in zip(start, place, attrs.dilations, strict=True)]
@@ -140,7 +135,7 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
             right = T.word(*(weights(c, *offsets, quad, lane, i) for i in range(QUAD)))
             return T.sum(dot(left, right), [*offsets, quad])
 
-        sums = T.compute(computed, lanes, "conv_depthwise_tiled" if tile else "conv_depthwise")
+        sums = T.compute(computed, lanes, "conv_depthwise_tiled" if tiles.size else "conv_depthwise")
     else:
         chunk = T.reduce_axis(in_chunks, "icc")
         per_group = chunks // attrs.groups
@@ -152,14 +147,13 @@ def _compute(T: Any, attrs: Attrs, data: Any, weights: Any, bias: Any = None) ->
             right = T.word(*(weights(c, chunk, *offsets, quad, rest[-1], i) for i in range(QUAD)))
             return T.sum(dot(left, right), [chunk, *offsets, quad])
 
-        sums = T.compute(computed, channels, "conv_blocked_tiled" if tile else "conv_blocked")
-    if bias is None and not tile:
+        sums = T.compute(computed, channels, "conv_blocked_tiled" if tiles.size else "conv_blocked")
+    if bias is None and not tiles.size:
         return sums
 
     def element(n: Any, c: Any, *rest: Any) -> Any:
-        *outer, column, lane = rest
-        place = [*outer, T.floor_div(column, tile), T.floor_mod(column, tile)] if tile else [*outer, column]
-        value = sums(n, c, *place, lane)
+        *position, lane = rest
+        value = sums(n, c, *tiles.place(position), lane)
         return value if bias is None else value + bias(c, lane)
 
     return T.compute(shape, element, "conv_bias")
@@ -178,7 +172,7 @@ register(
             "dilations": REQUIRED,
             "groups": 1,
             "zero_point": 0,
-            "column_tile": 0,
+            "pixel_tile": 0,
             "data_offset": 0,
             "depthwise": False,
         },

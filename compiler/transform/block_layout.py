@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -35,15 +36,8 @@ from ..relay.expr import (
 from ..relay.types import TensorType
 from ..target import Target
 from .base import Pass, PassContext, map_functions, map_subfunctions
-from .channel_blocks import (
-    FEW_CHANNELS,
-    blocks_for_any,
-    channel_block,
-    column_tile,
-    filled_tile,
-    input_block,
-    padded_block,
-)
+from .channel_blocks import FEW_CHANNELS, blocks_for_any, channel_block, input_block, padded_block
+from .pixel_tiles import pixel_tile
 
 
 @dataclass
@@ -175,9 +169,8 @@ def _conv(self: _Rewriter, var: Var, call: Call) -> bool:
     args: list[Atom] = [blocked, Constant(packed, f"{_name(weights)}.packed")]
     args += [_packed_bias(b, out_block) for b in bias if isinstance(b, Constant)]
     attrs = {k: call.attrs[k] for k in ("strides", "padding", "dilations")} | {"groups": groups}
-    self.blocked[var] = self.emit(
-        "nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs, **_tiling(self, var, out_block, depthwise)
-    )
+    attrs |= _tiling(self, var, weights, out_block, depthwise)
+    self.blocked[var] = self.emit("nn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs)
     return True
 
 
@@ -208,15 +201,13 @@ def _packed_bias(bias: Constant, block: int) -> Constant:
     return Constant(padded.reshape(-1, block), f"{_name(bias)}.packed")
 
 
-def _tiling(self: _Rewriter, var: Var, block: int, depthwise: bool) -> dict[str, int]:
-    """The attribute of a convolution that cuts rows of unknown length, and those of which no tile is a divisor."""
+def _tiling(self: _Rewriter, var: Var, weights: Constant, block: int, depthwise: bool) -> dict[str, int]:
+    """The attribute of a convolution that cuts its pixels into tiles which need not divide the image."""
     result = _tensor(var)
     assert result is not None
-    if not isinstance(result.shape[-1], int):
-        return {"column_tile": column_tile(result.shape[-1], block, self.target)}
-    rows = result.shape[-2] if result.rank > 3 else 1
-    columns = 0 if depthwise else filled_tile(rows, result.shape[-1], block, self.target)
-    return {"column_tile": columns} if columns else {}
+    depth = 0 if depthwise else prod(weights.array.shape[1:])
+    tile = pixel_tile(result.shape[2:], block, depth, self.target, is_float=weights.type.dtype == "float32")
+    return {"pixel_tile": tile} if tile else {}
 
 
 def _elementwise(self: _Rewriter, var: Var, call: Call) -> bool:
@@ -393,14 +384,8 @@ def _integer_conv(self: _Rewriter, var: Var, call: Call) -> bool:
             attrs["data_offset"] = 128
             b = Constant(fold_zero_point(b.array, weights.array, -128), b.name)
         args.append(_packed_bias(b, out_block))
-    self.blocked[var] = self.emit(
-        "qnn.conv_blocked",
-        tuple(args),
-        call,
-        f"{var.name}.blocked",
-        **attrs,
-        **_tiling(self, var, out_block, depthwise),
-    )
+    attrs |= _tiling(self, var, weights, out_block, depthwise)
+    self.blocked[var] = self.emit("qnn.conv_blocked", tuple(args), call, f"{var.name}.blocked", **attrs)
     return True
 
 

@@ -21,7 +21,8 @@ from ..relay.types import TensorType
 from ..target import SUMS, Target
 from .base import Pass, PassContext
 from .block_layout import keeps_blocks
-from .channel_blocks import FEW_CHANNELS, blocks_for_any, divisor_tile, input_block
+from .channel_blocks import FEW_CHANNELS, blocks_for_any, input_block
+from .pixel_tiles import divisor_tile, pixel_tile
 from .regroup import regrouped_work
 from .rewrite import Site, rewrite
 from .winograd import vector_operations
@@ -244,7 +245,8 @@ def _blocks_time(shape: _Shape, target: Target) -> float:
     height, width = sizes[-2] if len(sizes) > 1 else 1, sizes[-1]
     most = max(1, target.accumulators // vectors)
     rows, columns = divisor_tile(height, width, most)
-    busy = min(1.0, rows * columns * vectors / SUMS)
+    depth = inputs // shape.groups * math.prod(shape.window)
+    busy = min(1.0, (pixel_tile(sizes, out_block, depth, target) or rows * columns) * vectors / SUMS)
     count = batch * shape.groups * math.prod(sizes)
     direct = factor * filled / busy * count * inputs * outputs * math.prod(shape.window) / target.lanes()
     if shape.groups > 1 or shape.window != (3, 3) or in_block == 1 or {*shape.strides, *shape.dilations} != {1}:

@@ -26,7 +26,7 @@ from ..relay.expr import Call, Constant, Module, Var, tensor_type
 from ..relay.types import TensorType
 from ..target import SUMS, Target
 from .base import Pass, PassContext, map_functions, replace_calls
-from .channel_blocks import TYPICAL_LENGTH
+from .pixel_tiles import TYPICAL_LENGTH
 
 #: Channels that the transform of the data works on at once, in a vector.
 LEAST_BLOCK = 4

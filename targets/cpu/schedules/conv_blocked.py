@@ -22,8 +22,9 @@ from .conv_tiles import (
     find_convolution,
     is_cut,
     is_depthwise,
+    join_cut_axes,
+    tile_as_cut,
     tile_pixels,
-    tile_unknown_rows,
 )
 from .generic import schedule_elementwise
 from .streams import prefetch
@@ -48,9 +49,9 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
     found = find_convolution(sch)
     if found is None:
         return None
-    conv, writer = found
+    sch, conv, writer = join_cut_axes(sch, *found)
     name = b.name_of(sch, conv)
-    spatial = tile_unknown_rows(sch, conv, writer) if is_cut(sch, conv) else _tile(sch, conv, writer, target, knobs)
+    spatial = tile_as_cut(sch, conv, writer) if is_cut(sch, conv) else _tile(sch, conv, writer, target, knobs)
     loop = accumulate(sch, conv, spatial, choose_steps(sch, conv, knobs), choose_window(sch, conv, knobs))
     if not is_depthwise(sch, conv):
         prefetch(sch, loop, lowered, target, knobs, "conv.prefetch")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from onnxc.kernel.knobs import Knobs
-from onnxc.kernel.tvm_api import tirx
+from onnxc.kernel.tvm_api import s_tir, tirx, tirx_transform
 
 from . import blocks as b
 
@@ -30,24 +30,54 @@ def find_convolution(sch: Any) -> tuple[Any, Any] | None:
 
 
 def is_cut(sch: Any, conv: Any) -> bool:
-    """Has the compute cut rows into tiles already, since their length is not known?"""
+    """Has the compute cut the pixels into tiles already?"""
     return b.name_of(sch, conv).endswith("_tiled")
+
+
+def join_cut_axes(sch: Any, conv: Any, writer: Any) -> tuple[Any, Any, Any]:
+    """A schedule in which the writer has one axis for all pixels, if tiles go on from one row into the next.
+
+    TVM knows then which tile a pixel is in: it does not see through quotients and remainders that are put together.
+    """
+    _, _, *spatial, _ = sch.get_loops(writer)
+    if not is_cut(sch, conv) or len(_result_axes(sch, conv)) > len(spatial) + 3:
+        return sch, conv, writer
+    sizes = [b.extent(sch, loop) for loop in spatial]
+    names = b.name_of(sch, conv), b.name_of(sch, writer)
+
+    def joined(n: Any, c: Any, *rest: Any) -> tuple[Any, ...]:
+        *position, inner = rest
+        number = position[0]
+        for size, index in zip(sizes[1:], position[1:], strict=True):
+            number = number * size + index
+        return n, c, number, inner
+
+    sch.transform_block_layout(writer, tirx.IndexMap.from_func(joined, ndim=len(spatial) + 3, index_dtype="int32"))
+    sch = s_tir.Schedule(tirx_transform.StmtSimplify()(sch.mod), enable_check=True)
+    return sch, *(sch.get_sblock(name) for name in names)
+
+
+def _result_axes(sch: Any, block: Any) -> list[Any]:
+    return [axis for axis in sch.get(block).iter_vars if axis.iter_type != tirx.IterVar.CommReduce]
 
 
 def is_depthwise(sch: Any, conv: Any) -> bool:
     return "depthwise" in b.name_of(sch, conv)
 
 
-def tile_unknown_rows(sch: Any, conv: Any, writer: Any) -> int:
+def tile_as_cut(sch: Any, conv: Any, writer: Any) -> int:
     """Compute what the compute has cut tile by tile; the last one writes only what there is.
 
     Returns the number of axes that lie in a tile, for `accumulate`.
     """
     batch, chunk, *spatial, lane = sch.get_loops(writer)
-    tile = int(list(sch.get(conv).iter_vars)[len(spatial) + 2].dom.extent)
+    tile = int(_result_axes(sch, conv)[-2].dom.extent)
     part, place = sch.split(spatial[-1], [None, tile])
     sch.reorder(batch, chunk, *spatial[:-1], part, place, lane)
-    b.parallel(sch, [batch, chunk, *spatial[:-1]])
+    if len(spatial) > 1:
+        b.parallel(sch, [batch, chunk, *spatial[:-1]])
+    else:
+        part = b.parallel(sch, [batch, chunk, part])
     sch.unroll(place)
     sch.vectorize(lane)
     sch.compute_at(conv, part, preserve_unit_loops=True)
