@@ -29,8 +29,7 @@ def staged(folder: Path) -> Iterator[Path]:
 
     A folder that did not exist appears at once. One that exists keeps its other files; files of the same names are
     replaced, each at once, so that who has one open or mapped keeps what it was. Of several processes that do so in one
-    folder, one after the other does. Names that begin with `SCRATCH` are left
-    behind.
+    folder, one after the other does. Names that begin with `SCRATCH` are left behind.
 
     Parameters
     ----------

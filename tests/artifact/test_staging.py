@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from onnxc.artifact.staging import staged
+from onnxc.artifact.staging import SCRATCH, staged
 from onnxc.diagnostics import CompileError
 
 
@@ -16,7 +16,7 @@ def test_new_folder_with_parents(tmp_path: Path) -> None:
         (stage / "model.so").write_text("new")
         (stage / "include").mkdir()
         (stage / "include" / "model.h").write_text("header")
-        (stage / ".work").write_text("left behind")
+        (stage / f"{SCRATCH}work").write_text("left behind")
         assert not (tmp_path / "a").exists()
     assert (tmp_path / "a" / "b" / "model.so").read_text() == "new"
     assert (tmp_path / "a" / "b" / "include" / "model.h").read_text() == "header"
