@@ -72,20 +72,25 @@ def best_choices(trials: Sequence[Trial], cpu: str) -> dict[str, Option]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Seconds of a kernel in the model's own run: with its defaults, and with what `best_choices` says."""
+    """Seconds of a kernel: with its defaults, and with what `best_choices` says."""
 
     default: float
     best: float
 
 
 def verdict(trials: Sequence[Trial], cpu: str) -> Verdict | None:
-    """What was measured in the model's run; None where nothing was."""
-    chosen = [t for t in _comparable(trials, cpu) if t.tools.get("measured") == IN_MODEL]
-    if not chosen:
+    """What trials that compare say; None where the defaults are not among them."""
+    chosen = _comparable(trials, cpu)
+    defaults = _seconds(t for t in chosen if t.is_default)
+    if not defaults:
         return None
-    default = statistics.median(_seconds(t for t in chosen if t.is_default))
-    best = _best_key(chosen)
+    default, best = statistics.median(defaults), _best_key(chosen)
     return Verdict(default, default * (1.0 if best is None else max(_ratios(chosen)[best])))
+
+
+def verdict_in_model(trials: Sequence[Trial], cpu: str) -> Verdict | None:
+    """What was measured in the model's own run; None where nothing was."""
+    return verdict([t for t in trials if t.tools.get("measured") == IN_MODEL], cpu)
 
 
 def _comparable(trials: Iterable[Trial], cpu: str) -> list[Trial]:

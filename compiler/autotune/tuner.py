@@ -18,7 +18,7 @@ from .cost_model import CostModel, Sample
 from .database import Database, Trial, choices_text, now
 from .laboratory import Laboratory
 from .measure import Times
-from .records import best_choices, median_times, verdict
+from .records import best_choices, median_times, verdict_in_model
 from .search import Search, samples_of
 from .tasks import Candidate, Choices, Outcome, Proposal
 from .whole_model import IN_MODEL
@@ -158,7 +158,7 @@ class Tuner:
 
     def _result(self, interrupted: bool = False) -> Result:
         for search in self._searches:
-            search.verdict = verdict(self._database.trials(search.workload.key), search.workload.target.cpu)
+            search.verdict = verdict_in_model(self._database.trials(search.workload.key), search.workload.target.cpu)
         return Result(self._searches, self._peak, self._measured, interrupted, self._doubt)
 
     # The steps

@@ -19,17 +19,16 @@ def tuning_db_group() -> None:
 @tuning_db_group.command("show")
 @click.argument("database", type=_FILE)
 def show_command(database: Path) -> None:
-    """Show which kernels DATABASE knows, with how many trials, and the best times."""
+    """Show which kernels DATABASE knows, with how many trials, and the times by default and of what is chosen."""
     from ..autotune.database import load_trials
-    from ..autotune.records import median_times
+    from ..autotune.records import verdict
 
     trials, titles = load_trials(database)
     rows: list[tuple[str, ...]] = [("kernel", "processor", "trials", "failed", "default", "best", "digest")]
     for key, cpu in sorted({(t.workload, t.cpu) for t in trials}, key=lambda pair: (titles[pair[0]][0], pair)):
         own = [t for t in trials if (t.workload, t.cpu) == (key, cpu)]
-        defaults = median_times(t for t in own if t.is_default).values()
-        times = median_times(own).values()
-        shown = [f"{min(v) * 1e6:.2f} us" if v else "-" for v in (defaults, times)]
+        found = verdict(own, cpu)
+        shown = ["-", "-"] if found is None else [f"{v * 1e6:.2f} us" for v in (found.default, found.best)]
         rows.append((titles[key][0], cpu, str(len(own)), str(sum(bool(t.error) for t in own)), *shown, key[:12]))
     click.echo(table(rows))
 

@@ -13,7 +13,7 @@ import pytest
 from onnxc import targets
 from onnxc.autotune.database import Database, Trial, load_trials, write_lines
 from onnxc.autotune.measure import METHOD
-from onnxc.autotune.records import Records, best_choices, condensed
+from onnxc.autotune.records import WORTH, Records, best_choices, condensed, verdict
 from onnxc.autotune.whole_model import IN_MODEL
 from onnxc.autotune.workload import workload_key
 from onnxc.diagnostics import CompileError
@@ -83,6 +83,11 @@ def run(name: str) -> dict[str, str]:
 def test_the_best(trials: Sequence[Trial], tile: int | None) -> None:
     assert best_choices(trials, "cpu") == ({} if tile is None else {"rule.tile": tile})
     assert best_choices(condensed(trials), "cpu") == best_choices(trials, "cpu")
+    found = verdict(trials, "cpu")
+    if any(t.is_default for t in trials):
+        assert found is not None and (found.best <= WORTH * found.default if tile else found.best == found.default)
+    else:
+        assert found is None
 
 
 def function(columns: int = 8, name: str = "x") -> Function:
