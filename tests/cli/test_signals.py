@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -90,6 +91,19 @@ def test_workers(number: int, send: str, moment: str, tmp_path: Path) -> None:
     assert (code, out, err) == (128 + number, "", "interrupted\n" if number == INTERRUPT else "terminated\n")
     assert list((tmp_path / "work").iterdir()) == []
     _check_cache(tmp_path / "cache")
+
+
+def test_no_worker_gets_interrupts() -> None:
+    """Not even while it starts: all are started with the signal blocked, in a process that has started none before."""
+    text = """
+import signal
+from onnxc.kernel.compile_all import kernel_workers
+with kernel_workers(2) as workers:
+    masks = [workers.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []) for _ in range(4)]
+    print(all(signal.SIGINT in mask.result() for mask in masks))
+"""
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
