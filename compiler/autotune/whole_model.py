@@ -35,7 +35,7 @@ LEAST_TURNS = 4
 #: How often models are loaded anew: where the system puts their memory makes kernels a few percent faster or slower.
 LOADS = 3
 
-#: Of what runs of the models may come from: see `random_arrays`.
+#: Of the inputs.
 _SEED = 0
 
 
