@@ -152,7 +152,7 @@ def build(func: Any, variables: dict[str, Any], symbol: str, target: Target, inp
 
 def _object_code(module: Any) -> bytes:
     """An object file. In memory where the system can: LLVM ends the process where a disk is full."""
-    if hasattr(os, "memfd_create"):
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):  # the latter is not mounted everywhere
         with open(os.memfd_create("kernel.o"), "rb") as memory:
             module.write_to_file(f"/proc/self/fd/{memory.fileno()}", "o")
             return memory.read()
