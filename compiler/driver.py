@@ -24,7 +24,7 @@ from .autotune.laboratory import ExecutorLaboratory, open_executor
 from .autotune.records import Records
 from .autotune.tuner import Progress, Result, TuneOptions, Tuner
 from .autotune.whole_model import WholeModel
-from .autotune.workload import extract, typical_sizes, workload_key
+from .autotune.workload import extract, sizes_to_measure, workload_key
 from .diagnostics import NOWHERE, CompileError, Location, RunTimeValueError, located
 from .executor.builder import build_program
 from .executor.names import C_TYPES, identifiers, model_identifier
@@ -258,11 +258,10 @@ def tune(
         Database(database)  # an error now, if it is something else
     module = optimize(source, target, options, name)
     check_types(module)
-    measured = by_symbol(module, sizes or {})
+    measured = sizes_to_measure(module.main, by_symbol(module, sizes or {}))
     workloads = extract(module, target, measured)
-    extent = {**typical_sizes(module.main), **measured}
     with open_executor(executor, options.jobs) as (workers, count):
-        models = partial(build_models, module, target, options, cc, extent)
+        models = partial(build_models, module, target, options, cc, measured)
         laboratory = ExecutorLaboratory(workers, count, target, compiler, models)
         trials = Database(database, create=True)  # not before there is something to keep
         return Tuner(workloads, laboratory, trials, model, search, tell).run()

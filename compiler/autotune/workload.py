@@ -115,14 +115,7 @@ def extract(module: Module, target: Target, sizes: Mapping[str, int]) -> list[Wo
     CompileError
         There is a value for something that is no symbol of the model's inputs.
     """
-    typical = typical_sizes(module.main)
-    unknown = sorted(set(sizes) - set(typical))
-    if unknown:
-        raise CompileError(
-            f"--size: the inputs have no open dimension named {', '.join(unknown)}",
-            expected=f"one of: {', '.join(typical) or 'none, all are static'}",
-        )
-    sizes = {**typical, **sizes}
+    sizes = sizes_to_measure(module.main, sizes)
     calls: defaultdict[str, list[Call]] = defaultdict(list)
     for binding in all_bindings(module.main):
         if isinstance(binding.value, Call) and isinstance(binding.value.op, GlobalVar):
@@ -155,8 +148,25 @@ def _result_bytes(function: Function, sizes: Mapping[str, int]) -> int:
     return max((evaluate(t.byte_size, used) for t in tensor_fields(function.result.type)), default=0)
 
 
-def typical_sizes(main: Function) -> dict[str, int]:
-    """Values for the symbols of a model's inputs."""
+def sizes_to_measure(main: Function, given: Mapping[str, int]) -> dict[str, int]:
+    """Values for the symbols of a model's inputs: typical ones, where none are given.
+
+    Raises
+    ------
+    CompileError
+        A value is given for something else.
+    """
+    typical = _typical_sizes(main)
+    unknown = sorted(set(given) - set(typical))
+    if unknown:
+        raise CompileError(
+            f"--size: the inputs have no open dimension named {', '.join(unknown)}",
+            expected=f"one of: {', '.join(typical) or 'none, all are static'}",
+        )
+    return {**typical, **given}
+
+
+def _typical_sizes(main: Function) -> dict[str, int]:
     found: dict[str, int] = {}
     for param in main.params:
         if isinstance(param.type, TensorType):
