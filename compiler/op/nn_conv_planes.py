@@ -64,13 +64,19 @@ def padding_of_tiles(
     spatial, result = len(sizes), list(padding)
     for axis, part in zip(range(spatial - len(tile), spatial), tile, strict=True):
         length, elements, stride = sizes[axis], data[axis], attrs.strides[axis]
-        reach = span(window[axis], attrs.dilations[axis])
-        if isinstance(length, int) and isinstance(elements, int) and isinstance(reach, int):
-            last = (-(-length // part) * part - 1) * stride + reach
+        if isinstance(length, int) and isinstance(elements, int):
+            last = _end_of_tiles(length, part, stride, window[axis], attrs.dilations[axis])
             result[spatial + axis] = max(padding[spatial + axis], last - elements - padding[axis])
         else:
             result[spatial + axis] += (part - 1) * stride
     return tuple(result)
+
+
+def _end_of_tiles(length: int, part: int, stride: int, window: int, dilation: int) -> int:
+    """Elements from the first to the last one that whole tiles of so many results read."""
+    reach = span(window, dilation)
+    assert isinstance(reach, int)
+    return (-(-length // part) * part - 1) * stride + reach
 
 
 def _relation(attrs: Attrs, args: Sequence[Type]) -> Type:
@@ -143,7 +149,7 @@ def _padding_of_chosen(attrs: Attrs, tile: Sequence[int], data: Sequence[Any], w
     for axis, part, before in zip(range(-len(tile), 0), tile, usual, strict=True):
         length, elements, stride = attrs.sizes[axis], data[axis], attrs.strides[axis]
         if isinstance(length, int) and isinstance(elements, int):
-            last = (-(-length // part) * part - 1) * stride + span(window[axis], attrs.dilations[axis])
+            last = _end_of_tiles(length, part, stride, window[axis], attrs.dilations[axis])
             result[axis] = max(0, last - elements - attrs.padding[spatial + axis])
         else:
             result[axis] = result[axis] + max(0, part - before) * stride
