@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from onnxc.kernel.lower import Lowered
-from onnxc.kernel.tvm_api import HALO, Call, s_tir, structural_map, structural_walk, sym, tirx
+from onnxc.kernel.tvm_api import HALO, INPLACE, Call, s_tir, structural_map, structural_walk, sym, tirx
 
 SBlockRealize = s_tir.stmt.SBlockRealize
 
@@ -22,6 +22,15 @@ COMBINE: dict[Any, Callable[[Any, Any], Any]] = {
     tirx.Min: tirx.min,
     tirx.Mul: lambda x, y: x * y,
 }
+
+
+#: Tasks that are enough for the threads.
+TASKS = 32
+
+
+def is_in_place(func: Any) -> bool:
+    """Does the result lie where an argument did? Then no element can be computed again."""
+    return bool(func.attrs and INPLACE in func.attrs)
 
 
 def new_schedule(lowered: Lowered) -> Any:

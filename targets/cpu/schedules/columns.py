@@ -17,7 +17,7 @@ from typing import Any
 
 from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
-from onnxc.kernel.tvm_api import INPLACE, TensorLoad, element_bytes, tirx
+from onnxc.kernel.tvm_api import TensorLoad, element_bytes, tirx
 from onnxc.target import Target
 
 from . import blocks as b
@@ -52,7 +52,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         return None
     default = SUMS if strips.pure else ELEMENTS
     vectors = knobs.choose("columns.vectors", (1, 2, 4, 8), default)
-    return loops.with_body(func, [strips.all(vectors, exact=bool(func.attrs and INPLACE in func.attrs))], [])
+    return loops.with_body(func, [strips.all(vectors, exact=b.is_in_place(func))], [])
 
 
 @dataclass(eq=False)

@@ -33,7 +33,7 @@ from .tiles import accumulators, pixel_tile, pixel_tiles, usual_pixel_tile
 
 #: Pixels of a tile at most: more keep no more multipliers busy. On a Zen 4 core, with AVX-512, 56x56 pixels of 256 to
 #: 64 channels reach 110 GFLOP/s by 28 and 114 by 14; 14x14 of 1024 to 256 reach 117 either way.
-MOST_PIXELS = 14
+ENOUGH_PIXELS = 14
 #: Sums that hide the latency of additions: 4 cycles, 2 additions a cycle. With one input channel a tile has no more:
 #: LLVM unrolls the window's columns, and keeps what neighbours in a row have in common. That must have registers as
 #: well. On a Zen 4 core 64 channels of 10x4 windows reach 85 GFLOP/s with 25 sums, where half of the data goes to the
@@ -69,7 +69,7 @@ def _tile(sch: Any, conv: Any, writer: Any, target: Target, knobs: Knobs) -> int
     vectors = max(1, block // target.lanes())
     sizes = [b.extent(sch, s) for s in spatial]
     height, width = sizes[-2] if len(sizes) > 1 else 1, sizes[-1]
-    most = max(1, min(accumulators(target) // vectors, MOST_PIXELS))
+    most = max(1, min(accumulators(target) // vectors, ENOUGH_PIXELS))
     depthwise = is_depthwise(sch, conv)
     # Sums of depthwise windows are short: few of them in flight are better than any without a register.
     best_tile = pixel_tile if depthwise else usual_pixel_tile

@@ -24,8 +24,6 @@ BLOCKS = (4, 8, 16)
 VECTORS = (4, 8, 16, 32)
 #: Neighbouring pixels that may be reduced together.
 PIXELS = (1, 2, 4, 7, 8, 14)
-#: Tasks that are enough for the threads.
-TASKS = 32
 
 
 def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any:
@@ -138,7 +136,7 @@ def enough_tasks(sch: Any, loops: list[Any]) -> int:
         if extent is None:
             return max(count, len(loops) - 1)
         tasks *= extent
-        if tasks >= TASKS:
+        if tasks >= b.TASKS:
             return count
     return len(loops)
 

@@ -86,19 +86,19 @@ def transposed(rows: Sequence[Any], dtype: str, element_bytes: int) -> tuple[lis
         An array for each column, with its elements.
     """
     lanes = len(rows)
-    statements: list[Any] = []
-
-    def keep(values: Sequence[Any]) -> list[loops.Local]:
-        arrays = [loops.Local(lanes, "square", dtype, registers=True) for _ in values]
-        statements.extend(array.allocation for array in arrays)
-        statements.extend(array.store_vector(value, lanes) for array, value in zip(arrays, values, strict=True))
-        return arrays
-
     moves, order = stages(lanes, element_bytes)
-    registers = keep(rows)
+    registers, statements = kept(rows, dtype, lanes)
     for stage in moves:
-        registers = keep([_shuffled(registers, move, lanes) for move in stage])
+        registers, more = kept([_shuffled(registers, move, lanes) for move in stage], dtype, lanes)
+        statements += more
     return statements, [registers[number] for number in order]
+
+
+def kept(vectors: Sequence[Any], dtype: str, lanes: int) -> tuple[list[loops.Local], list[Any]]:
+    """Local arrays of vectors, and the statements that fill them."""
+    arrays = [loops.Local(lanes, "vector", dtype, registers=True) for _ in vectors]
+    statements = [array.allocation for array in arrays]
+    return arrays, [*statements, *(a.store_vector(v, lanes) for a, v in zip(arrays, vectors, strict=True))]
 
 
 def picked(vectors: Sequence[Any], lanes: int, elements: Sequence[tuple[int, int]]) -> Any:

@@ -8,11 +8,9 @@ from typing import Any
 
 from onnxc.kernel.tvm_api import tirx
 
+from . import blocks as b
 from . import loops
 from .affine import Number, plus, times
-
-#: Tasks that are enough for the threads.
-TASKS = 32
 
 #: First element and number of elements of a part of an axis.
 Span = tuple[Any, Any]
@@ -60,7 +58,7 @@ def nest_loops(
         ``(places of the other axes, spans of those in parts) -> statement``
     """
     count, tasks = 0, 1
-    while count < len(order) and tasks < TASKS:
+    while count < len(order) and tasks < b.TASKS:
         extent = order[count].extent
         tasks *= extent if isinstance(extent, int) else 1
         count += 1

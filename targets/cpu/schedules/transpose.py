@@ -20,13 +20,13 @@ from typing import Any
 
 from onnxc.kernel.knobs import Knobs
 from onnxc.kernel.lower import Lowered
-from onnxc.kernel.tvm_api import INPLACE, element_bytes, tirx
+from onnxc.kernel.tvm_api import element_bytes, tirx
 from onnxc.target import Target
 
 from . import blocks as b
 from . import loops
 from .affine import Access, Nest, Number, merge, plus, split_axes
-from .shuffles import picked, transposed
+from .shuffles import kept, picked, transposed
 from .spans import AxisLoop, Span, cover, nest_loops, share
 
 #: Elements of the side of a square: at most, and for what larger ones leave.
@@ -65,7 +65,7 @@ def schedule(lowered: Lowered, target: Target, knobs: Knobs) -> Any | None:
         return None
     widest = max(element_bytes(a.buffer) for a in (nest.store, *nest.loads))
     lanes = target.lanes(8 * widest)
-    work = _Work(nest, extents, axes, lanes, exact=bool(func.attrs and INPLACE in func.attrs))
+    work = _Work(nest, extents, axes, lanes, exact=b.is_in_place(func))
     body = _tiles(work, across[0], knobs) if across else _rows(work)
     return None if body is None else loops.with_body(func, [body], [])
 
@@ -290,7 +290,7 @@ class _Apart(_Tile):
                 picked(loaded, self.rows, [divmod(row * self.columns + column, self.rows) for row in range(self.rows)])
                 for column in range(self.columns)
             ]
-            columns[access], moves = _arrays(both, dtype, self.rows)
+            columns[access], moves = kept(both, dtype, self.rows)
             statements += moves
         return loops.sequence(*statements, *self._stores(places, columns))
 
@@ -320,7 +320,7 @@ class _Together(_Tile):
             for number in range(self.rows):
                 places_of = [divmod(number * self.columns + lane, self.rows) for lane in range(self.columns)]
                 mixed.append(picked(loaded, self.columns, [(row, column) for column, row in places_of]))
-            results[access], moves = _arrays(mixed, dtype, self.columns)
+            results[access], moves = kept(mixed, dtype, self.columns)
             statements += moves
         for number in range(self.rows):
 
@@ -343,16 +343,9 @@ def _loaded(access: Access, array: loops.Local, lane: Any) -> Any:
     return value.astype("bool") if str(access.buffer.dtype) == "bool" else value
 
 
-def _arrays(vectors: Sequence[Any], dtype: str, lanes: int) -> tuple[list[loops.Local], list[Any]]:
-    """Local arrays of vectors, and the statements that fill them."""
-    arrays = [loops.Local(lanes, "vector", dtype, registers=True) for _ in vectors]
-    statements = [array.allocation for array in arrays]
-    return arrays, [*statements, *(a.store_vector(v, lanes) for a, v in zip(arrays, vectors, strict=True))]
-
-
 def _kept(vectors: Sequence[Any], dtype: str, lanes: int) -> tuple[list[Any], list[Any]]:
     """Vectors that are loaded once, and the statements that do it."""
-    arrays, statements = _arrays(vectors, dtype, lanes)
+    arrays, statements = kept(vectors, dtype, lanes)
     return [array.load_vector(lanes) for array in arrays], statements
 
 
